@@ -1,0 +1,41 @@
+# The commands of the project. `make` lists them. Everything they need they install by themselves.
+STACK ?= local
+SHELL := /bin/sh
+OPS = MATRIX_ROOT=. . ./activate && exec python -m
+
+.DEFAULT_GOAL := help
+.PHONY: help up preview status outputs token down purge secrets images toolchain test lint golden
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+	@echo "  Another stack than local: STACK=name"
+
+up: toolchain ## deploy the stack and wait until it serves
+	@$(OPS) ops.up --stack $(STACK)
+
+preview: toolchain ## show what `make up` would change
+	@$(OPS) ops.preview --stack $(STACK)
+
+status: toolchain ## what works, what does not, what to do
+	@$(OPS) ops.status --stack $(STACK)
+
+outputs: toolchain ## the stack's outputs as JSON, secrets masked
+	@$(OPS) ops.outputs --stack $(STACK)
+
+token: toolchain ## show the registration token
+	@$(OPS) ops.registration_token --stack $(STACK)
+
+down: toolchain ## remove what the stack declared; conversations, CA, keys and secrets stay
+	@$(OPS) ops.down --stack $(STACK)
+
+purge: toolchain ## ask, then remove those too
+	@$(OPS) ops.purge --stack $(STACK)
+
+secrets: toolchain ## make the secrets that the stack lacks
+	@$(OPS) ops.secrets --stack $(STACK)
+
+images: toolchain ## prepare the slow inputs of the images that are built from packages
+	@$(OPS) ops.images
+
+toolchain: ## provide Pulumi, its plugins, the Python packages and a Docker engine
+	@python3 toolchain/provide.py >&2

@@ -1,0 +1,73 @@
+"""What every service of a stack stands on: a Docker engine with images, networks, data volumes and the health probe."""
+
+from __future__ import annotations
+
+from typing import final
+
+import pulumi
+
+from components.container import ServiceHost
+from components.data_volumes import DataVolumes, DataVolumesArgs
+from components.docker_engine import DockerEngine, DockerEngineArgs
+from components.images import Images, ImagesArgs
+from components.networks import Networks, NetworksArgs
+from components.probe import Probe, ProbeArgs
+from config.addresses import AddressPlan, address_plan
+from config.catalogue import project_root
+from config.settings import PROJECT, Settings
+from config.stack_images import images_of
+from config.tiers import TIERS, Tier
+
+
+@final
+class Platform:
+    """The ground of one stack. Services take it as one argument, and declare themselves with ``options``."""
+
+    settings: Settings
+    tier: Tier
+    addresses: AddressPlan
+    host: ServiceHost
+    images: Images
+    networks: Networks
+    volumes: DataVolumes
+    probe: Probe
+    options: pulumi.ResourceOptions
+    """Makes a component's children use the Docker engine of this stack."""
+
+    def __init__(self, settings: Settings) -> None:
+        prefix = f"{PROJECT}-{settings.stack}"
+        self.settings = settings
+        self.tier = TIERS[settings.tier]
+        self.addresses = address_plan(settings.subnet)
+        engine = DockerEngine("docker-engine", DockerEngineArgs(host=settings.docker_host))
+        self.options = pulumi.ResourceOptions(providers=[engine.provider])
+        self.images = Images(
+            "images",
+            ImagesArgs(
+                source=settings.image_source,
+                registry_prefix=settings.registry_prefix,
+                names=images_of(settings),
+                root=project_root(),
+            ),
+            self.options,
+        )
+        self.networks = Networks(
+            "networks", NetworksArgs(stack=settings.stack, prefix=prefix, addresses=self.addresses), self.options
+        )
+        self.volumes = DataVolumes(
+            "data-volumes",
+            DataVolumesArgs(
+                stack=settings.stack,
+                prefix=prefix,
+                server_name=settings.server_name,
+                protect=settings.delete_protection,
+            ),
+            self.options,
+        )
+        self.host = ServiceHost(
+            prefix=prefix,
+            stack=settings.stack,
+            toolbox=self.images["toolbox"],
+            one_shot=self.tier.budgets["one-shot"],
+        )
+        self.probe = Probe("probe", ProbeArgs(host=self.host), self.options)

@@ -1,0 +1,127 @@
+"""The one helper that brings config and secrets into a volume, and gives data volumes to the user of their service.
+
+A hardened container has a read-only root, and the Docker engine refuses uploads to one. So the files go into a volume
+of their own through a container that lives for a moment; the service mounts that volume read-only. Volume and one-shot
+are named by a hash of what they hold: a change makes new ones, and the service moves over only when the new seed has
+ended well.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Final, final
+
+import pulumi
+import pulumi_docker as docker
+
+from components.container import (
+    LABEL_STACK,
+    ContainerSpec,
+    Mount,
+    ServiceHost,
+    one_shot_container,
+)
+
+_SEED_MOUNT: Final = "/seed"
+_DATA_MOUNT: Final = "/seed-data"
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class SeedArgs:
+    """What to bring where."""
+
+    host: ServiceHost
+    owner: int
+    """Numeric user and group of the service: it alone can read the files, and it owns the data volumes."""
+    files: Mapping[str, pulumi.Input[str]]
+    """Path inside the volume and text. Seal texts that hold a secret."""
+    data_volumes: Sequence[docker.Volume] = ()
+    """Volumes whose top folder is to belong to ``owner``; nothing below it is touched, there is live data in it."""
+    copies: Mapping[str, str] | None = None
+    """Executables of the toolbox image to copy into the volume: path inside the volume and path in the image."""
+
+
+@final
+class Seed(pulumi.ComponentResource):
+    """A volume with files, filled once."""
+
+    volume: docker.Volume
+    """To be mounted read-only, once ``one_shot`` has ended."""
+    one_shot: docker.Container
+    digest: pulumi.Output[str]
+    """Hash of everything the seed does."""
+
+    def __init__(self, name: str, args: SeedArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("matrix:index:Seed", name, {}, opts)
+        host = args.host
+        child = pulumi.ResourceOptions(parent=self)
+        script = _script(args)
+        self.digest = _digest(host.toolbox.reference, script, args.files)
+        self.volume = docker.Volume(
+            f"{name}-config",
+            name=pulumi.Output.concat(f"{host.prefix}-{name}-config-", self.digest),
+            labels=[docker.VolumeLabelArgs(label=LABEL_STACK, value=host.stack)],
+            opts=child,
+        )
+        self.one_shot = one_shot_container(
+            f"{name}-seed",
+            host,
+            ContainerSpec(
+                image=host.toolbox,
+                user=0,
+                budget=host.one_shot,
+                processes=64,
+                entrypoint=["sh", "-ec"],
+                command=[script],
+                mounts=[
+                    Mount(volume=self.volume.name, target=_SEED_MOUNT, read_only=False),
+                    *(
+                        Mount(volume=volume.name, target=f"{_DATA_MOUNT}/{index}", read_only=False)
+                        for index, volume in enumerate(args.data_volumes)
+                    ),
+                ],
+            ),
+            child,
+            run=self.digest,
+            uploads=[
+                docker.ContainerUploadArgs(file=f"{_SEED_MOUNT}/{path}", content=text)
+                for path, text in sorted(args.files.items())
+            ],
+            # Root, and just enough of it to hand files over to a user who is not.
+            capabilities=["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER"],
+        )
+        self.register_outputs({"volume": self.volume.name})
+
+
+def _script(args: SeedArgs) -> str:
+    """Return the shell script that hands the files over: the owner may read them, nobody may write them."""
+    owner = f"{args.owner}:{args.owner}"
+    paths = sorted([*args.files, *(args.copies or {})])
+    folders = sorted({str(folder) for path in paths for folder in PurePosixPath(path).parents} - {"."})
+    lines = [f"cd {_SEED_MOUNT}"]
+    lines += [f"cp {source} {path}" for path, source in sorted((args.copies or {}).items())]
+    lines += [f"chown {owner} {path} && chmod 0400 {path}" for path in sorted(args.files)]
+    lines += [f"chown {owner} {path} && chmod 0555 {path}" for path in sorted(args.copies or {})]
+    lines += [f"chown {owner} {folder} && chmod 0500 {folder}" for folder in folders]
+    # The copies are the health probe, which every service runs as a user of its own.
+    lines.append(f"chown {owner} . && chmod {'0555' if args.copies else '0500'} .")
+    lines += [
+        f"chown {owner} {_DATA_MOUNT}/{index} && chmod 0700 {_DATA_MOUNT}/{index}"
+        for index, _ in enumerate(args.data_volumes)
+    ]
+    return "\n".join(lines)
+
+
+def _digest(image: str, script: str, files: Mapping[str, pulumi.Input[str]]) -> pulumi.Output[str]:
+    """Return a hash over what a seed does. Not secret, though some of the files are: nothing leads back from it."""
+
+    def digest(texts: Mapping[str, str]) -> str:
+        return hashlib.sha256(json.dumps([image, script, sorted(texts.items())]).encode()).hexdigest()[:12]
+
+    texts: pulumi.Output[Mapping[str, str]] = pulumi.Output.from_input(dict(files))  # type: ignore[arg-type]
+    return pulumi.Output.unsecret(texts.apply(digest))

@@ -1,0 +1,5 @@
+"""Certificates for Nginx."""
+
+from components.services.certificates.component import Certificates, CertificatesArgs
+
+__all__ = ["Certificates", "CertificatesArgs"]

@@ -1,0 +1,5 @@
+"""Conduit."""
+
+from components.services.conduit.component import Conduit, ConduitArgs
+
+__all__ = ["Conduit", "ConduitArgs"]

@@ -1,0 +1,105 @@
+"""Conduit, the homeserver this project exists for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final, final
+
+import pulumi
+import pulumi_docker as docker
+
+from components.container import (
+    CONFIG_MOUNT,
+    DATA_MOUNT,
+    PROBE_MOUNT,
+    ContainerSpec,
+    Mount,
+    NetworkAttachment,
+    after,
+    http_probe,
+    service_container,
+)
+from components.platform import Platform
+from components.seed import Seed, SeedArgs
+from components.services.conduit.render import ConduitConfig, render_files
+from config.homeservers import HOMESERVERS
+
+FACTS: Final = HOMESERVERS["conduit"]
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class ConduitArgs:
+    """Inputs of :class:`Conduit`."""
+
+    platform: Platform
+    registration_token: pulumi.Output[str] | None
+    """None: registration is closed."""
+
+
+@final
+class Conduit(pulumi.ComponentResource):
+    """Conduit with its config in a seeded file: it reads no secrets from files, and variables show in ``inspect``."""
+
+    container: docker.Container
+    upstream: str
+    """Address and port on the edge network."""
+
+    def __init__(self, name: str, args: ConduitArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("matrix:service:Conduit", name, {}, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        platform = args.platform
+        data = platform.volumes.homeservers["conduit"]
+        address = str(platform.addresses.homeservers["conduit"])
+        seed = Seed(
+            name,
+            SeedArgs(host=platform.host, owner=FACTS.user, files=_files(args), data_volumes=[data]),
+            child,
+        )
+        self.container = service_container(
+            name,
+            platform.host,
+            ContainerSpec(
+                image=platform.images["conduit"],
+                user=FACTS.user,
+                budget=platform.tier.budgets["homeserver"],
+                processes=512,
+                environment={"CONDUIT_CONFIG": f"{CONFIG_MOUNT}/conduit.toml"},
+                mounts=[
+                    Mount(volume=seed.volume.name, target=CONFIG_MOUNT),
+                    Mount(volume=data.name, target=DATA_MOUNT, read_only=False),
+                    Mount(volume=platform.probe.volume, target=PROBE_MOUNT),
+                ],
+                networks=[NetworkAttachment(network=platform.networks.edge.name, address=address)],
+                health=http_probe(FACTS.port, "/_matrix/client/versions"),
+                # It finishes open requests for up to 30 s after SIGTERM.
+                grace_seconds=40,
+            ),
+            child,
+            wait_timeout=after(seed.one_shot, platform.probe.one_shot, seconds=120),
+        )
+        self.upstream = f"{address}:{FACTS.port}"
+        self.register_outputs({"container": self.container.name})
+
+
+def _files(args: ConduitArgs) -> Mapping[str, pulumi.Input[str]]:
+    settings, tier = args.platform.settings, args.platform.tier
+    config = ConduitConfig(
+        server_name=settings.server_name,
+        port=FACTS.port,
+        client_url=settings.homeserver_url,
+        federation_address=settings.federation_address,
+        federation=settings.federation,
+        upload_limit=settings.upload_limit,
+        cache=tier.conduit_cache,
+        cache_modifier=tier.conduit_cache_modifier,
+        registration_token=None,
+    )
+    if args.registration_token is None:
+        return render_files(config)
+
+    def text(token: str) -> str:
+        return render_files(replace(config, registration_token=token))["conduit.toml"]
+
+    return {"conduit.toml": args.registration_token.apply(text)}

@@ -1,0 +1,5 @@
+"""Nginx."""
+
+from components.services.nginx.component import Nginx, NginxArgs
+
+__all__ = ["Nginx", "NginxArgs"]

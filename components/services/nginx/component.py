@@ -1,0 +1,97 @@
+"""Nginx: the edge, and the only container whose ports are published."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, final
+
+import pulumi
+import pulumi_docker as docker
+
+from components.container import (
+    CONFIG_MOUNT,
+    PROBE_MOUNT,
+    ContainerSpec,
+    Mount,
+    NetworkAttachment,
+    PublishedPort,
+    after,
+    http_probe,
+    service_container,
+)
+from components.platform import Platform
+from components.seed import Seed, SeedArgs
+from components.services.nginx.render import NginxConfig, render_files
+
+USER: Final = 2100
+HTTP, HTTPS, FEDERATION, OWN_HEALTH = 8080, 8443, 8448, 8081
+"""Ports inside the container: above 1024, so that binding them takes no right on any Docker engine."""
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class NginxArgs:
+    """Inputs of :class:`Nginx`."""
+
+    platform: Platform
+    upstream: str
+    """Address and port of the homeserver."""
+    certificate: Mapping[str, pulumi.Output[str]]
+    """Path in the config volume, and text, of certificate and key."""
+
+
+@final
+class Nginx(pulumi.ComponentResource):
+    """TLS, redirects, limits and the way to the homeserver."""
+
+    container: docker.Container
+
+    def __init__(self, name: str, args: NginxArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("matrix:service:Nginx", name, {}, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        platform, settings = args.platform, args.platform.settings
+        config = NginxConfig(
+            server_name=settings.server_name,
+            matrix_host=settings.matrix_host,
+            client_url=settings.homeserver_url,
+            https_port=settings.https_port,
+            federation=settings.federation,
+            synapse=settings.homeserver == "synapse",
+            upstream=args.upstream,
+            upload_limit=settings.upload_limit,
+            workers=platform.tier.cpus,
+        )
+        seed = Seed(
+            name,
+            SeedArgs(host=platform.host, owner=USER, files={**render_files(config), **args.certificate}),
+            child,
+        )
+        ports = {HTTP: settings.http_port, HTTPS: settings.https_port}
+        if settings.federation:
+            ports[FEDERATION] = settings.federation_port
+        self.container = service_container(
+            name,
+            platform.host,
+            ContainerSpec(
+                image=platform.images["nginx"],
+                user=USER,
+                budget=platform.tier.budgets["nginx"],
+                processes=64,
+                entrypoint=["nginx"],
+                command=["-e", "stderr", "-c", f"{CONFIG_MOUNT}/nginx.conf", "-g", "daemon off;"],
+                mounts=[
+                    Mount(volume=seed.volume.name, target=CONFIG_MOUNT),
+                    Mount(volume=platform.probe.volume, target=PROBE_MOUNT),
+                ],
+                networks=[NetworkAttachment(network=platform.networks.edge.name)],
+                ports=[
+                    PublishedPort(internal=internal, external=external, address=settings.bind_address)
+                    for internal, external in ports.items()
+                ],
+                health=http_probe(OWN_HEALTH, "/health"),
+            ),
+            child,
+            wait_timeout=after(seed.one_shot, platform.probe.one_shot, seconds=60),
+        )
+        self.register_outputs({"container": self.container.name})

@@ -1,0 +1,53 @@
+"""Nginx' config files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Final, final
+
+from components.templates import render
+
+_INCLUDES: Final = ("proxy.conf", "errors.conf", "headers.conf", "cors.conf", "health.conf", "upstream-health.conf")
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class NginxConfig:
+    """What Nginx' config files say that differs between stacks."""
+
+    server_name: str
+    matrix_host: str
+    client_url: str
+    https_port: int
+    """The published one, which redirects lead to."""
+    federation: bool
+    synapse: bool
+    """Whether Synapse's own client pages are passed on."""
+    upstream: str
+    """Address and port of the homeserver."""
+    upload_limit: int
+    """Bytes, exactly the homeserver's."""
+    workers: int
+    guesses_per_minute: int = 30
+    """How many logins and registrations an address may try."""
+    guesses_burst: int = 20
+
+
+def render_files(config: NginxConfig) -> Mapping[str, str]:
+    """Return the files of the config volume but for certificates."""
+    https = 443
+    values = {
+        **asdict(config),
+        "names": " ".join(sorted({config.server_name, config.matrix_host})),
+        "https_suffix": "" if config.https_port == https else f":{config.https_port}",
+        # A single label is a name of the machine itself or of its network.
+        "hsts": "." in config.matrix_host,
+        "retry_after_ms": 60_000 // config.guesses_per_minute,
+    }
+    files = {name: render("nginx", name, **values) for name in ("nginx.conf", *_INCLUDES)}
+    return {
+        **files,
+        "static/index.html": render("nginx", "index.html", **values),
+        "static/health.json": '{"status":"ok"}\n',
+    }

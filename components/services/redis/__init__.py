@@ -1,0 +1,5 @@
+"""Redis."""
+
+from components.services.redis.component import Redis, RedisArgs
+
+__all__ = ["Redis", "RedisArgs"]

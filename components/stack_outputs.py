@@ -1,0 +1,47 @@
+"""The stack's outputs, as ``config/outputs.py`` defines them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+import pulumi
+
+from components.platform import Platform
+from config.catalogue import software_version
+from config.homeservers import HOMESERVERS
+from config.outputs import plain_outputs
+from config.stack_images import images_of
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class StackOutputs:
+    """What the outputs are made of."""
+
+    platform: Platform
+    ca_pem: pulumi.Output[str]
+    registration_token: pulumi.Output[str] | None
+
+
+def export(outputs: StackOutputs) -> None:
+    """Export the outputs of the stack."""
+    platform = outputs.platform
+    settings = platform.settings
+    facts = HOMESERVERS[settings.homeserver]
+    for name, value in plain_outputs(settings).items():
+        pulumi.export(name, value)
+    image = platform.images[facts.image]
+    pulumi.export(
+        "homeserver",
+        {
+            "implementation": settings.homeserver,
+            "version": software_version(facts.image, settings.image_source),
+            "image": image.reference,
+            "imageId": image.resource.image_id,
+        },
+    )
+    pulumi.export("images", {name: platform.images[name].resource.image_id for name in images_of(settings)})
+    pulumi.export("caCertificate", outputs.ca_pem)
+    pulumi.export("registrationToken", outputs.registration_token or pulumi.Output.secret(""))
+    pulumi.export("grafanaAdminPassword", pulumi.Output.secret(""))

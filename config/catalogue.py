@@ -1,0 +1,164 @@
+"""Every image the program may run: where it is pulled from, and the recipe that builds a drop-in from packages.
+
+The tag of a built image follows from its recipe alone, so that two clones agree on it and a second ``pulumi up``
+builds nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final, Literal, final
+
+ImageName = Literal["base", "toolbox", "nginx", "redis", "synapse", "conduit"]
+ImageSource = Literal["registry", "packages"]
+
+IMAGES_FOLDER: Final = "images"
+INPUTS_FOLDER: Final = "inputs"
+"""Folder inside a recipe that holds what `make images` prepared; git ignores it and the tag does not depend on it."""
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class CatalogueEntry:
+    """One image of the catalogue."""
+
+    name: ImageName
+    version: str
+    """Of the software inside, as the published image has it."""
+    reference: str | None
+    """Where it is pulled from, pinned; None for an image that is only ever built (the base of the others)."""
+    recipe: bool
+    """Whether ``images/<name>`` builds a drop-in from packages. There is none for Conduit: no package of it exists."""
+    built_from: ImageName | None = None
+    """The image that the recipe's Dockerfile is FROM."""
+    inputs: tuple[str, ...] = ()
+    """What `make images` has to prepare in the recipe's ``inputs`` folder before a build."""
+    package_version: str = ""
+    """Version of the software in the image that the recipe builds, where it differs from ``version``."""
+
+
+CATALOGUE: Final[Mapping[ImageName, CatalogueEntry]] = MappingProxyType(
+    {
+        entry.name: entry
+        for entry in (
+            CatalogueEntry(
+                name="base", version="12", reference=None, recipe=True, inputs=("rootfs.tar",), package_version="12"
+            ),
+            CatalogueEntry(
+                name="toolbox",
+                version="1.37.0",
+                # The musl build is static: the health probe is copied out of it into containers of another libc.
+                reference="docker.io/library/busybox:1.37.0-musl",
+                recipe=True,
+                built_from="base",
+                package_version="1.35.0",
+            ),
+            CatalogueEntry(
+                name="nginx",
+                version="1.28.0",
+                reference="docker.io/library/nginx:1.28.0-alpine",
+                recipe=True,
+                built_from="base",
+                package_version="1.22.1",
+            ),
+            CatalogueEntry(
+                name="redis",
+                version="7.2.5",
+                reference="docker.io/library/redis:7.2.5-alpine",
+                recipe=True,
+                built_from="base",
+                package_version="7.0.15",
+            ),
+            CatalogueEntry(
+                name="synapse",
+                version="1.163.2",
+                reference="docker.io/matrixdotorg/synapse:v1.163.2",
+                recipe=True,
+                built_from="base",
+                inputs=("wheels",),
+                package_version="1.163.2",
+            ),
+            CatalogueEntry(
+                name="conduit",
+                version="0.10.12",
+                reference="docker.io/matrixconduit/matrix-conduit:v0.10.12",
+                recipe=False,
+            ),
+        )
+    },
+)
+
+_DOCKER_HUB: Final = "docker.io/"
+
+
+def project_root() -> Path:
+    """Folder of the Pulumi project: where ``Pulumi.yaml`` and ``images/`` lie."""
+    return Path(__file__).resolve().parent.parent
+
+
+def recipe_hash(name: ImageName, root: Path) -> str:
+    """Return the first 12 hex digits of a hash over what the image is made of.
+
+    That is every file of its recipe (the prepared inputs excepted: they follow from the recipe) and the hash of the
+    image that it is FROM.
+    """
+    entry = CATALOGUE[name]
+    folder = root / IMAGES_FOLDER / name
+    digest = hashlib.sha256()
+    if entry.built_from is not None:
+        digest.update(recipe_hash(entry.built_from, root).encode())
+    for path in sorted(folder.rglob("*")):
+        relative = path.relative_to(folder)
+        if path.is_file() and relative.parts[0] != INPUTS_FOLDER:
+            content = path.read_bytes()
+            digest.update(f"{relative.as_posix()}\0{len(content)}\0".encode())
+            digest.update(content)
+    return digest.hexdigest()[:12]
+
+
+def recipe_tag(name: ImageName, root: Path) -> str:
+    """Return the tag that an image built from its recipe carries, such as ``matrix-homeserver/nginx:0123456789ab``."""
+    return f"matrix-homeserver/{name}:{recipe_hash(name, root)}"
+
+
+def registry_reference(name: ImageName, prefix: str) -> str:
+    """Return the reference an image is pulled by, rewritten to ``prefix`` where one is set.
+
+    A bare host (``mirror.example``) is taken for a mirror that keeps the whole path; a host with a namespace
+    (``registry.example/team``) for a registry of one's own, where repositories have one level (so Aliyun's ACR).
+
+    Raises:
+        ValueError: the image is not published anywhere (``base``).
+
+    """
+    reference = CATALOGUE[name].reference
+    if reference is None:
+        message = f"the image {name!r} is only built, never pulled"
+        raise ValueError(message)
+    # Docker Hub's own references are named without its host, as the Docker engine names them in `docker images`:
+    # an image that somebody loaded by hand under that name is then found.
+    path = reference.removeprefix(_DOCKER_HUB)
+    if not prefix:
+        return path.removeprefix("library/")
+    prefix = prefix.rstrip("/")
+    return f"{prefix}/{path.rsplit('/', 1)[-1]}" if "/" in prefix else f"{prefix}/{path}"
+
+
+def image_reference(name: ImageName, source: ImageSource, prefix: str, root: Path) -> str:
+    """Return the name under which containers use an image: the tag of its recipe, or the reference to pull.
+
+    What has no recipe (Conduit) is always a reference; it may be in the Docker engine already.
+    """
+    if source == "packages" and CATALOGUE[name].recipe:
+        return recipe_tag(name, root)
+    return registry_reference(name, prefix)
+
+
+def software_version(name: ImageName, source: ImageSource) -> str:
+    """Return the version of the software in the image that the given source yields."""
+    entry = CATALOGUE[name]
+    return entry.package_version if source == "packages" and entry.recipe else entry.version

@@ -1,0 +1,41 @@
+"""How a wrong setting is told to the person who wrote it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import final
+
+import pulumi
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """One wrong setting. ``value`` is what was found; for a secret it says so instead of showing it."""
+
+    key: str
+    value: str
+    expected: str
+    remedy: str
+
+
+@final
+class ConfigError(pulumi.RunError, ValueError):
+    """All that is wrong with a stack's settings, at once.
+
+    A ``RunError``, because the language host prints only the message of one, without a traceback.
+    """
+
+    def __init__(self, stack: str, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        count = "1 setting is" if len(problems) == 1 else f"{len(problems)} settings are"
+        lines = [f"{count} wrong in Pulumi.{stack}.yaml; nothing was changed."]
+        for problem in problems:
+            lines += [
+                "",
+                f"  {problem.key}: {problem.value}",
+                f"    expected: {problem.expected}",
+                f"    do this:  {problem.remedy}",
+            ]
+        super().__init__("\n".join(lines))

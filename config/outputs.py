@@ -1,0 +1,140 @@
+"""The stack's outputs: the contract with other teams. ``docs/outputs.schema.json`` is the same as a JSON Schema.
+
+``CONTRACT_VERSION`` rises with any change that a reader could trip over. What a stack does not have is there and
+empty (an empty text, list or object), so that a reader needs no special case for a key that is missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from ipaddress import IPv4Address
+from typing import Final, TypedDict
+
+from config.homeservers import HOMESERVERS
+from config.settings import Settings
+
+CONTRACT_VERSION: Final = 1
+
+
+class HomeserverOutput(TypedDict):
+    """Which homeserver runs."""
+
+    implementation: str
+    version: str
+    image: str
+    """The name that the container was declared with."""
+    imageId: str
+    """Digest of the image that runs (``sha256:…``)."""
+
+
+class WellKnownOutput(TypedDict):
+    """The two documents of server discovery, as served under ``/.well-known/matrix/``."""
+
+    client: Mapping[str, object]
+    server: Mapping[str, object]
+
+
+class PortsOutput(TypedDict):
+    """Where Nginx is published; ``federation`` is 0 where federation is off."""
+
+    address: str
+    http: int
+    https: int
+    federation: int
+
+
+class MonthlyCostOutput(TypedDict):
+    """What the stack costs a month. A stack on a machine of one's own costs nothing."""
+
+    currency: str
+    low: float
+    high: float
+    asOf: str
+    items: list[Mapping[str, object]]
+
+
+class PlainOutputs(TypedDict):
+    """The outputs that follow from the settings alone."""
+
+    contractVersion: int
+    serverName: str
+    homeserverUrl: str
+    federationAddress: str
+    wellKnown: WellKnownOutput
+    tier: str
+    publicIp: str
+    ssh: Mapping[str, object]
+    dockerHost: str
+    dnsRecords: list[Mapping[str, object]]
+    ports: PortsOutput
+    monitoring: Mapping[str, object]
+    backups: Mapping[str, object]
+    monthlyCost: MonthlyCostOutput
+    nextSteps: str
+
+
+class Outputs(PlainOutputs):
+    """All outputs; the last two are sealed."""
+
+    homeserver: HomeserverOutput
+    images: Mapping[str, str]
+    """Name in the catalogue, and id of the image."""
+    caCertificate: str
+    """PEM of the CA that signed the certificate; empty where a public one did."""
+    registrationToken: str
+    grafanaAdminPassword: str
+
+
+def plain_outputs(settings: Settings) -> PlainOutputs:
+    """Return the outputs that follow from the settings."""
+    public = settings.bind_address if IPv4Address(settings.bind_address).is_global else ""
+    return {
+        "contractVersion": CONTRACT_VERSION,
+        "serverName": settings.server_name,
+        "homeserverUrl": settings.homeserver_url,
+        "federationAddress": settings.federation_address if settings.federation else "",
+        "wellKnown": well_known(settings),
+        "tier": settings.tier,
+        "publicIp": public,
+        "ssh": {},
+        "dockerHost": settings.docker_host,
+        "dnsRecords": [],
+        "ports": {
+            "address": settings.bind_address,
+            "http": settings.http_port,
+            "https": settings.https_port,
+            "federation": settings.federation_port if settings.federation else 0,
+        },
+        "monitoring": {},
+        "backups": {},
+        "monthlyCost": {"currency": "CNY", "low": 0, "high": 0, "asOf": "", "items": []},
+        "nextSteps": next_steps(settings),
+    }
+
+
+def well_known(settings: Settings) -> WellKnownOutput:
+    """Return the documents of server discovery (Matrix specification, client-server and server-server API)."""
+    return {
+        "client": {"m.homeserver": {"base_url": settings.homeserver_url}},
+        "server": {"m.server": settings.federation_address} if settings.federation else {},
+    }
+
+
+def next_steps(settings: Settings) -> str:
+    """Return the text that a person reads after ``pulumi up``."""
+    stack = "" if settings.stack == "local" else f" STACK={settings.stack}"
+    register = (
+        f"Register the first user: `make token{stack}` shows the registration token; give it to your client."
+        if settings.registration == "token"
+        else "Registration is closed. Open it with: pulumi config set registration token"
+    )
+    url = settings.homeserver_url
+    return "\n".join(
+        [
+            f"{HOMESERVERS[settings.homeserver].display_name} serves {settings.server_name} at {url}",
+            f"Trust its CA: the certificate lies in .state/{settings.stack}-ca.pem, and at {url}/_static/ca.pem.",
+            f"In any Matrix client: choose the homeserver {url}.",
+            register,
+            f"See what works: make status{stack}",
+        ]
+    )

@@ -1,0 +1,24 @@
+"""What every command has in common: how it starts and how it fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NoReturn
+
+from config.errors import ConfigError
+from toolchain.steps import StepFailed, main_guard
+
+
+def run(main: Callable[[], None]) -> NoReturn:
+    """Run a command's main function; what is wrong is printed in sentences, never as a traceback."""
+
+    def guarded() -> int:
+        try:
+            main()
+        except ConfigError as error:
+            raise StepFailed(
+                step="settings", reason=str(error), log=None, remedy="change them as said above"
+            ) from error
+        return 0
+
+    main_guard(guarded)

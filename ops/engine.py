@@ -1,0 +1,147 @@
+"""The Docker engine of a stack, as the commands see it."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import docker
+from docker.errors import APIError, DockerException, ImageNotFound
+from docker.models.containers import Container
+from requests.exceptions import RequestException
+
+from components.container import LABEL_STACK
+from config.catalogue import ImageName, registry_reference
+from config.settings import Settings
+from config.tiers import TIERS
+from toolchain.steps import StepFailed
+
+_REGISTRY_PATIENCE_SECONDS = 8
+
+
+@contextmanager
+def connect(address: str, timeout: int = 60) -> Iterator[docker.DockerClient]:
+    """Connect to a Docker engine.
+
+    Raises:
+        StepFailed: it does not answer.
+
+    """
+    try:
+        client = docker.DockerClient(base_url=address, timeout=timeout)
+        client.ping()
+    except DockerException as error:
+        raise StepFailed(
+            step="Docker engine",
+            reason=f"nothing answers at {address}: {error}",
+            log=None,
+            remedy="start it, or set dockerHost to where it listens",
+        ) from error
+    try:
+        yield client
+    finally:
+        client.close()
+
+
+def containers(client: docker.DockerClient, stack: str) -> list[Container]:
+    """Return the containers of a stack, running or not."""
+    return list(client.containers.list(all=True, filters={"label": f"{LABEL_STACK}={stack}"}))
+
+
+def has_image(client: docker.DockerClient, reference: str) -> bool:
+    """Return whether the Docker engine has an image under this name."""
+    try:
+        client.images.get(reference)
+    except ImageNotFound:
+        return False
+    return True
+
+
+def registry_answers(address: str, name: ImageName, prefix: str) -> bool:
+    """Return whether the Docker engine gets an image's manifest from its registry within seconds.
+
+    The Docker engine is asked, not this process: the way out may be the engine's own proxy or mirror.
+    """
+    try:
+        with connect(address, timeout=_REGISTRY_PATIENCE_SECONDS) as client:
+            client.images.get_registry_data(registry_reference(name, prefix))
+    except (APIError, RequestException):
+        return False
+    return True
+
+
+def check_machine(client: docker.DockerClient, settings: Settings) -> None:
+    """Check that the machine has the processors that the tier's containers may use.
+
+    Raises:
+        StepFailed: it has fewer; the Docker engine refuses such a container half-way through an `up`.
+
+    """
+    cores = int(_info(client)["NCPU"])
+    tier = TIERS[settings.tier]
+    wanted = max(budget.cpus for budget in tier.budgets.values())
+    if wanted > cores:
+        raise StepFailed(
+            step="machine",
+            reason=f"tier {tier.name} gives a container up to {wanted:g} processors; this machine has {cores}",
+            log=None,
+            remedy="choose a smaller tier: pulumi config set tier 1C1G",
+        )
+
+
+def _info(client: docker.DockerClient) -> Mapping[str, Any]:
+    info: Mapping[str, Any] = client.info()
+    return info
+
+
+def check_ports(client: docker.DockerClient, settings: Settings) -> None:
+    """Check that the ports to publish are free, or held by this stack's own Nginx.
+
+    Raises:
+        StepFailed: some are taken. Pulumi would leave a container in state "Created" behind.
+
+    """
+    own = {
+        int(binding["HostPort"])
+        for container in containers(client, settings.stack)
+        if container.status == "running"
+        for bindings in container.ports.values()
+        for binding in bindings or ()
+    }
+    wanted = {"httpPort": settings.http_port, "httpsPort": settings.https_port}
+    if settings.federation:
+        wanted["federationPort"] = settings.federation_port
+    taken = {
+        name: port for name, port in wanted.items() if port not in own and not _is_free(settings.bind_address, port)
+    }
+    if taken:
+        raise StepFailed(
+            step="ports",
+            reason="\n".join(
+                f"{settings.bind_address}:{port} ({name}) is in use by another program" for name, port in taken.items()
+            ),
+            log=None,
+            remedy="stop that program (`ss -ltnp` names it), or choose another port: "
+            + "; ".join(f"pulumi config set {name} {_another(port)}" for name, port in taken.items()),
+        )
+
+
+def _another(port: int) -> int:
+    unprivileged = 1024
+    return port + 8000 if port < unprivileged else port + 1
+
+
+def _is_free(address: str, port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address, port))
+        except PermissionError:
+            # A port below 1024 that this user may not bind; the Docker engine, which binds it, may. Ask whether
+            # something listens there instead.
+            return probe.connect_ex((address, port)) != 0
+        except OSError:
+            return False
+    return True

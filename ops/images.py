@@ -1,0 +1,200 @@
+"""`make images`: prepare the slow inputs of images that are built from packages.
+
+The Docker provider shows no progress while it builds, so what takes long is made here, once for each user, in the
+cache; an image's recipe finds it in its ``inputs`` folder.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+from config.catalogue import CATALOGUE, IMAGES_FOLDER, INPUTS_FOLDER, ImageName, recipe_hash
+from ops import command
+from ops.stack import ROOT
+from toolchain import distribution
+from toolchain.cache import whole
+from toolchain.places import Places, System
+from toolchain.steps import Step, step
+
+DEBIAN_SUITE: Final = "bookworm"
+SYNAPSE_PYTHON: Final = "3.11"
+"""Debian 12's; the wheels are for that one, whatever Python this machine has."""
+
+_SUITES: Final = frozenset({DEBIAN_SUITE, f"{DEBIAN_SUITE}-updates", f"{DEBIAN_SUITE}-security"})
+_WITHOUT_DOCUMENTATION: Final = tuple(
+    f"--dpkgopt={option}"
+    for option in (
+        "path-exclude=/usr/share/doc/*",
+        "path-include=/usr/share/doc/*/copyright",
+        "path-exclude=/usr/share/man/*",
+        "path-exclude=/usr/share/info/*",
+        "path-exclude=/usr/share/locale/*",
+    )
+)
+
+
+def missing_inputs(names: Sequence[ImageName], root: Path) -> list[Path]:
+    """Return the prepared inputs that builds of these images need and that are not there."""
+    paths = [_inputs(root, name) / each for name in names for each in CATALOGUE[name].inputs]
+    return [path for path in paths if not path.exists()]
+
+
+def prepare(names: Sequence[ImageName], root: Path = ROOT) -> None:
+    """Prepare what builds of these images need.
+
+    Raises:
+        StepFailed: something could not be made; it says what to do.
+
+    """
+    places = Places.of(os.environ)
+    places.make()
+    for name in names:
+        for each in CATALOGUE[name].inputs:
+            _prepare(name, each, places, root)
+
+
+def _prepare(name: ImageName, what: str, places: Places, root: Path) -> None:
+    # The recipe of the base does not say for which processor; everything else in the key follows from the recipe.
+    cached = places.cache / IMAGES_FOLDER / f"{name}-{recipe_hash(name, root)}-{System.here().arch}"
+    with step(_TITLES[name]) as this:
+        if (cached / what).exists() and not missing_inputs([name], root) and _same(cached, _inputs(root, name), what):
+            this.reused()
+            return
+        if not (cached / what).exists():
+            with whole(cached) as folder:
+                _MAKERS[name](this, folder / what, places, root)
+        with whole(_inputs(root, name)) as folder:
+            this.say("linking it into the image's folder")
+            _link(cached / what, folder / what)
+
+
+def _inputs(root: Path, name: ImageName) -> Path:
+    return root / IMAGES_FOLDER / name / INPUTS_FOLDER
+
+
+def _link(source: Path, target: Path) -> None:
+    """Link a file or a folder of files; copy where the cache lies on another file system."""
+    if source.is_dir():
+        target.mkdir()
+        for each in source.iterdir():
+            _link(each, target / each.name)
+        return
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def _same(cached: Path, inputs: Path, what: str) -> bool:
+    """Return whether the inputs are those of this recipe; an older recipe's may still lie there."""
+    sizes = [
+        sorted(
+            (path.name, path.stat().st_size) for path in (folder / what, *(folder / what).rglob("*")) if path.is_file()
+        )
+        for folder in (cached, inputs)
+    ]
+    return sizes[0] == sizes[1]
+
+
+def _make_base(this: Step, target: Path, places: Places, _root: Path) -> None:
+    """Make the Debian archive from the mirror this machine itself uses."""
+    if shutil.which("mmdebstrap") is None:
+        distribution.install(["mmdebstrap"], "it makes the Debian base of the images", places)
+    this.say("installing Debian into an archive")
+    done = 0
+
+    def count(line: str) -> None:
+        nonlocal done
+        done += line.startswith(("Unpacking ", "Setting up "))
+        # A minimal Debian 12 unpacks and sets up about this many packages.
+        this.progress(min(done, 219), 220)
+
+    this.run(
+        [
+            "mmdebstrap",
+            "--variant=minbase",
+            "--include=ca-certificates",
+            "--verbose",
+            *_WITHOUT_DOCUMENTATION,
+            DEBIAN_SUITE,
+            str(target),
+            *debian_sources(),
+        ],
+        log=places.logs / "image-base.log",
+        on_line=count,
+        remedy="make this machine's Debian mirror reachable (`apt-get update` shows whether it is), and run it again",
+        env={**os.environ, "SOURCE_DATE_EPOCH": "0"},
+    )
+
+
+def debian_sources() -> list[str]:
+    """Return the Debian 12 sources that this machine's apt uses, as lines of a sources list.
+
+    Empty where it uses none (on Ubuntu, say): mmdebstrap then takes its own default.
+    """
+    listed = subprocess.run(
+        [
+            *("apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE) $(COMPONENT)"),
+            *("Created-By: Packages", "Origin: Debian"),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    sources: dict[tuple[str, str], set[str]] = {}
+    for line in listed.stdout.splitlines():
+        address, suite, component = line.split(" ")
+        if suite.split("-")[0] == DEBIAN_SUITE and suite in _SUITES and component == "main":
+            sources.setdefault((address, suite), set()).add(component)
+    if not any(suite == DEBIAN_SUITE for _, suite in sources):
+        return []
+    return [f"deb {address} {suite} {' '.join(sorted(found))}" for (address, suite), found in sorted(sources.items())]
+
+
+def _make_synapse(this: Step, target: Path, places: Places, root: Path) -> None:
+    """Download Synapse and what it needs as wheels, with the certificates and the index of this machine's pip."""
+    requirements = root / IMAGES_FOLDER / "synapse" / "requirements.txt"
+    total = requirements.read_text().count("==")
+    done = 0
+
+    def count(line: str) -> None:
+        nonlocal done
+        done += line.startswith("Collecting ")
+        this.progress(min(done, total - 1), total)
+
+    machine = {"amd64": "x86_64", "arm64": "aarch64"}[System.here().arch]
+    platforms = [f"--platform=manylinux_2_{minor}_{machine}" for minor in range(36, 4, -1)]
+    this.say("downloading wheels")
+    this.run(
+        [
+            *("python3", "-m", "pip", "download", "--require-hashes", "--only-binary=:all:", "--progress-bar=off"),
+            *(f"--python-version={SYNAPSE_PYTHON}", "--implementation=cp", *platforms, "--platform=any"),
+            *(f"--platform=manylinux2014_{machine}", f"--dest={target}", f"--requirement={requirements}"),
+        ],
+        log=places.logs / "image-synapse.log",
+        on_line=count,
+        remedy="make the package index of pip reachable (pip config list shows which one), and run it again",
+    )
+
+
+_TITLES: Final[Mapping[ImageName, str]] = MappingProxyType(
+    {"base": "Debian archive for the images", "synapse": "Synapse's Python packages"}
+)
+_MAKERS: Final[Mapping[ImageName, Callable[[Step, Path, Places, Path], None]]] = MappingProxyType(
+    {"base": _make_base, "synapse": _make_synapse}
+)
+
+
+def main() -> None:
+    """Prepare all inputs."""
+    prepare([name for name, entry in CATALOGUE.items() if entry.inputs])
+
+
+if __name__ == "__main__":
+    command.run(main)

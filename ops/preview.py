@@ -1,0 +1,17 @@
+"""`make preview`: what `make up` would change, without changing anything."""
+
+from __future__ import annotations
+
+from ops import command
+from ops.stack import from_arguments, require
+
+
+def main() -> None:
+    """Show the preview."""
+    stack = require(from_arguments("show what would change"))
+    stack.settings()
+    stack.run("preview", "--diff")
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,42 @@
+"""`make secrets`: make the secrets that a stack's config lacks, from the operating system's random source."""
+
+from __future__ import annotations
+
+import secrets
+
+from config.settings import SECRET_KEYS
+from ops import command
+from ops.stack import Stack, from_arguments
+from toolchain.steps import step
+
+
+def new_secret() -> str:
+    """Return 256 random bits as 43 letters, digits, ``-`` and ``_``.
+
+    It begins with a letter: Conduit 0.10.12 takes a token of digits only for a number, and a leading ``-`` looks like
+    an option to command-line tools.
+    """
+    while not (secret := secrets.token_urlsafe(32))[0].isalpha():
+        pass
+    return secret
+
+
+def make_missing(stack: Stack) -> int:
+    """Set the secrets that are missing and return how many there were."""
+    texts, _ = stack.config()
+    missing = [name for name in SECRET_KEYS if not texts.get(name)]
+    for name in missing:
+        stack.set_secret(name, new_secret())
+    return len(missing)
+
+
+def main() -> None:
+    """Make the secrets that are missing."""
+    stack = from_arguments("make the secrets that the stack lacks")
+    with step("Secrets") as this:
+        if not make_missing(stack):
+            this.reused()
+
+
+if __name__ == "__main__":
+    command.run(main)

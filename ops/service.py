@@ -1,0 +1,67 @@
+"""A deployed stack from its users' side: what is asked over TLS, with the certificate verified."""
+
+from __future__ import annotations
+
+import json
+import socket
+import ssl
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http.client import HTTPException, HTTPSConnection
+from pathlib import Path
+from typing import Any, final
+
+_PATIENCE_SECONDS = 5
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What came back. ``status`` 0: nothing did, and ``text`` says why."""
+
+    status: int
+    text: str
+
+    def json(self) -> Mapping[str, Any]:
+        """Return the body as a JSON object; empty where it is none."""
+        try:
+            body = json.loads(self.text)
+        except ValueError:
+            return {}
+        return body if isinstance(body, dict) else {}
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Edge:
+    """Where a stack answers: the name it goes by, and the address and CA to reach and to trust it by.
+
+    The address is separate from the name, so that this works on a machine whose resolver does not know the name.
+    """
+
+    host: str
+    address: str
+    ca_file: Path | None
+
+    def get(self, port: int, path: str) -> Answer:
+        """Ask for a path over TLS."""
+        context = ssl.create_default_context(cafile=str(self.ca_file) if self.ca_file else None)
+        connection = HTTPSConnection(self.host, port, timeout=_PATIENCE_SECONDS, context=context)
+        try:
+            plain = socket.create_connection((self.address, port), timeout=_PATIENCE_SECONDS)
+            connection.sock = context.wrap_socket(plain, server_hostname=self.host)
+            connection.request("GET", path, headers={"Host": f"{self.host}:{port}"})
+            response = connection.getresponse()
+            return Answer(status=response.status, text=response.read().decode(errors="replace"))
+        except (OSError, HTTPException) as error:
+            return Answer(status=0, text=str(error))
+        finally:
+            connection.close()
+
+    def wait(self, port: int, path: str, seconds: float) -> Answer:
+        """Ask until the answer is 200 or the time is over; return the last one."""
+        deadline = time.monotonic() + seconds
+        while (answer := self.get(port, path)).status != 200 and time.monotonic() < deadline:  # noqa: PLR2004
+            time.sleep(0.5)
+        return answer

@@ -1,0 +1,159 @@
+"""A stack as the commands see it: the Pulumi CLI, its config and its state. Secrets go through standard input only."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, final
+
+from config.settings import PROJECT, Settings, parse
+from toolchain.steps import StepFailed
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+STATE_FOLDER: Final = ROOT / ".state"
+LOCAL_STACK: Final = "local"
+
+
+@final
+@dataclass(frozen=True)
+class Stack:
+    """One stack, by name."""
+
+    name: str
+
+    @property
+    def config_file(self) -> Path:
+        """The stack's config file."""
+        return ROOT / f"Pulumi.{self.name}.yaml"
+
+    @property
+    def ca_file(self) -> Path:
+        """Where `make up` puts the CA certificate of a stack that has one of its own."""
+        return STATE_FOLDER / f"{self.name}-ca.pem"
+
+    def run(self, *arguments: str) -> None:
+        """Run the Pulumi CLI with its output shown.
+
+        Raises:
+            StepFailed: it ended in error; what it printed says why.
+
+        """
+        command = ["pulumi", *arguments, "--stack", self.name]
+        process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL)
+        try:
+            code = process.wait()
+        except KeyboardInterrupt:
+            # The terminal has sent the signal to the Pulumi engine too: let it finish and write its state.
+            process.wait()
+            raise
+        if code:
+            raise StepFailed(
+                step=f"pulumi {arguments[0]}",
+                reason=f"it ended with exit code {code}; the reason stands above",
+                log=None,
+                remedy="correct it and run the same command again: what was done already stays done",
+            )
+
+    def ask(self, *arguments: str, stdin: str = "") -> str:
+        """Run the Pulumi CLI and return what it printed.
+
+        Raises:
+            StepFailed: it ended in error.
+
+        """
+        result = subprocess.run(
+            ["pulumi", *arguments, "--stack", self.name, "--non-interactive"],
+            cwd=ROOT,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if result.returncode:
+            raise StepFailed(
+                step=f"pulumi {' '.join(arguments[:2])}",
+                reason=result.stderr.strip() or f"it ended with exit code {result.returncode}",
+                log=None,
+                remedy="correct it and run the same command again",
+            )
+        return result.stdout
+
+    def exists(self) -> bool:
+        """Return whether the backend knows the stack."""
+        result = subprocess.run(
+            ["pulumi", "stack", "ls", "--json"], cwd=ROOT, capture_output=True, text=True, check=False
+        )
+        return result.returncode == 0 and any(each["name"] == self.name for each in json.loads(result.stdout))
+
+    def config(self) -> tuple[dict[str, str], set[str]]:
+        """Return the texts of the project's keys in the stack's config, decrypted, and which of them are encrypted."""
+        shown = json.loads(self.ask("config", "--json", "--show-secrets"))
+        prefix = f"{PROJECT}:"
+        own = {name.removeprefix(prefix): entry for name, entry in shown.items() if name.startswith(prefix)}
+        texts = {name: str(entry.get("value", "")) for name, entry in own.items()}
+        return texts, {name for name, entry in own.items() if entry.get("secret")}
+
+    def settings(self) -> Settings:
+        """Return the checked settings.
+
+        Raises:
+            ConfigError: with all that is wrong.
+
+        """
+        return parse(self.name, *self.config())
+
+    def set_config(self, name: str, value: str) -> None:
+        """Write a plain key into the stack's config."""
+        self.ask("config", "set", name, value)
+
+    def set_secret(self, name: str, value: str) -> None:
+        """Write an encrypted key into the stack's config; the value goes through standard input."""
+        self.ask("config", "set", "--secret", name, stdin=value)
+
+    def outputs(self) -> dict[str, Any]:
+        """Return the stack's outputs, secrets masked. Empty before the first `up`."""
+        outputs: dict[str, Any] = json.loads(self.ask("stack", "output", "--json"))
+        return outputs
+
+    def resources(self) -> Sequence[Mapping[str, Any]]:
+        """Return the resources in the state; secrets in it stay encrypted."""
+        exported = json.loads(self.ask("stack", "export"))
+        resources: list[Mapping[str, Any]] = exported.get("deployment", {}).get("resources") or []
+        return resources
+
+
+def from_arguments(description: str) -> Stack:
+    """Read the one argument that every command has."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--stack", default=LOCAL_STACK, help="name of the stack (default: %(default)s)")
+    stack = Stack(parser.parse_args().stack)
+    if "PULUMI_BACKEND_URL" not in os.environ:
+        raise StepFailed(
+            step="environment",
+            reason="the project's environment is not active",
+            log=None,
+            remedy="run the command through make, or first: . ./activate",
+        )
+    return stack
+
+
+def require(stack: Stack) -> Stack:
+    """Return the stack if it is there.
+
+    Raises:
+        StepFailed: it is not.
+
+    """
+    if not (stack.config_file.exists() and stack.exists()):
+        raise StepFailed(
+            step=f"stack {stack.name}",
+            reason="there is no such stack yet",
+            log=None,
+            remedy="make up" if stack.name == LOCAL_STACK else f"make up STACK={stack.name}",
+        )
+    return stack

@@ -1,0 +1,90 @@
+"""`make status`: what works, what does not, what to do."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import final
+
+from docker.models.containers import Container
+
+from components.container import LABEL_ROLE
+from config.settings import Settings
+from ops import command, engine
+from ops.service import Edge
+from ops.stack import Stack, from_arguments, require
+from ops.up import edge_of
+
+_OK = 200
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One line of the status."""
+
+    what: str
+    works: bool
+    seen: str
+    remedy: str = ""
+
+
+def main() -> None:
+    """Print the status; exit 1 when something does not work."""
+    stack = require(from_arguments("show what works"))
+    settings = stack.settings()
+    with engine.connect(settings.docker_host) as client:
+        checks = [_container(each, stack) for each in engine.containers(client, stack.name) if _is_service(each)]
+    if not checks:
+        checks.append(Check(what="containers", works=False, seen="none", remedy=f"make up STACK={stack.name}"))
+    checks += _endpoints(edge_of(stack, settings), settings, stack)
+    width = max(len(check.what) for check in checks)
+    for check in checks:
+        print(f"{'ok  ' if check.works else 'FAIL'}  {check.what:<{width}}  {check.seen}")
+        if not check.works and check.remedy:
+            print(f"{'':<{width + 8}}-> {check.remedy}")
+    if not all(check.works for check in checks):
+        sys.exit(1)
+
+
+def _is_service(container: Container) -> bool:
+    return bool(container.labels.get(LABEL_ROLE) == "service")
+
+
+def _container(container: Container, stack: Stack) -> Check:
+    state = container.attrs["State"]
+    health = state.get("Health", {}).get("Status", "no health check")
+    restarts = container.attrs["RestartCount"]
+    return Check(
+        what=str(container.name),
+        works=container.status == "running" and health == "healthy",
+        seen=f"{container.status}, {health}" + (f", restarted {restarts} times" if restarts else ""),
+        remedy=f"docker logs {container.name}; make up STACK={stack.name} starts what is stopped",
+    )
+
+
+def _endpoints(edge: Edge, settings: Settings, stack: Stack) -> list[Check]:
+    asked = [("client API", settings.https_port, "/_matrix/client/versions")]
+    if settings.federation:
+        asked += [
+            ("federation API", settings.federation_port, "/_matrix/federation/v1/version"),
+            ("server discovery", settings.https_port, "/.well-known/matrix/server"),
+        ]
+    asked.append(("client discovery", settings.https_port, "/.well-known/matrix/client"))
+    checks = []
+    for what, port, path in asked:
+        answer = edge.get(port, path)
+        checks.append(
+            Check(
+                what=what,
+                works=answer.status == _OK and bool(answer.json()),
+                seen=f"https://{edge.host}:{port}{path} "
+                + (f"answers {answer.status}" if answer.status else answer.text),
+                remedy=f"docker logs matrix-{stack.name}-nginx",
+            )
+        )
+    return checks
+
+
+if __name__ == "__main__":
+    command.run(main)

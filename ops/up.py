@@ -1,0 +1,158 @@
+"""`make up`: from nothing, or from whatever there is, to a stack that serves."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+
+import docker
+
+from components.container import LABEL_ROLE
+from config.catalogue import CATALOGUE, ImageName, registry_reference
+from config.settings import LOCALHOST, Settings
+from config.stack_images import images_of
+from ops import command, engine, images
+from ops.secrets import make_missing
+from ops.service import Edge
+from ops.stack import LOCAL_STACK, ROOT, Stack, from_arguments
+from toolchain.steps import StepFailed, step
+
+_READY_SECONDS = 60
+
+
+def main() -> None:
+    """Deploy the stack."""
+    stack = from_arguments("deploy the stack")
+    _make_stack(stack)
+    settings = _settle_images(stack)
+    with engine.connect(settings.docker_host) as client:
+        engine.check_machine(client, settings)
+        engine.check_ports(client, settings)
+        _check_images(client, settings)
+        if settings.image_source == "packages":
+            images.prepare([name for name in images_of(settings) if CATALOGUE[name].recipe])
+        _remove_failed_one_shots(client, stack)
+    # With --refresh: without it a container that was stopped or removed by hand goes unseen.
+    with step(f"Stack {stack.name}: pulumi up"):
+        sys.stdout.flush()
+        stack.run("up", "--yes", "--skip-preview", "--refresh", "--suppress-outputs")
+    save_ca(stack)
+    with step("Homeserver answers over TLS"):
+        _wait_until_it_serves(stack, settings)
+    print(f"\n{stack.outputs()['nextSteps']}")
+
+
+def edge_of(stack: Stack, settings: Settings) -> Edge:
+    """Return how to reach the stack from this machine."""
+    address = "127.0.0.1" if settings.bind_address == "0.0.0.0" else settings.bind_address  # noqa: S104
+    return Edge(host=settings.matrix_host, address=address, ca_file=stack.ca_file if stack.ca_file.exists() else None)
+
+
+def save_ca(stack: Stack) -> None:
+    """Write the CA certificate to where people find it; it is public."""
+    certificate = stack.outputs().get("caCertificate", "")
+    if certificate and not (stack.ca_file.exists() and stack.ca_file.read_text() == certificate):
+        stack.ca_file.write_text(certificate)
+
+
+def _make_stack(stack: Stack) -> None:
+    with step(f"Stack {stack.name}: config, state and secrets") as this:
+        example = ROOT / f"Pulumi.{LOCAL_STACK}.example.yaml"
+        if not stack.config_file.exists():
+            if stack.name != LOCAL_STACK:
+                raise StepFailed(
+                    step=f"stack {stack.name}",
+                    reason=f"{stack.config_file.name} does not exist",
+                    log=None,
+                    remedy=f"write it; {example.name} is one to start from",
+                )
+            shutil.copyfile(example, stack.config_file)
+        stack.ask("stack", "select", "--create", "--secrets-provider", "passphrase")
+        if not make_missing(stack):
+            this.reused()
+
+
+def _settle_images(stack: Stack) -> Settings:
+    """Decide once, on the first run, where images come from, and write it down in the stack's config.
+
+    Nothing is decided for a stack whose config says it.
+    """
+    texts, _ = stack.config()
+    settings = stack.settings()
+    if stack.name != LOCAL_STACK or texts.get("imageSource"):
+        return settings
+    with step("Where images come from") as this:
+        this.say("asking the registry")
+        if engine.registry_answers(settings.docker_host, "conduit", settings.registry_prefix):
+            stack.set_config("imageSource", "registry")
+            return stack.settings()
+        stack.set_config("imageSource", "packages")
+        with engine.connect(settings.docker_host) as client:
+            conduit = engine.has_image(client, registry_reference("conduit", settings.registry_prefix))
+        if not conduit and not texts.get("homeserver"):
+            stack.set_config("homeserver", "synapse")
+            print(
+                "No registry answers and the Docker engine has no image of Conduit (no package of it exists anywhere): "
+                f"{stack.config_file.name} now says homeserver: synapse, imageSource: packages."
+            )
+        else:
+            print(f"No registry answers: {stack.config_file.name} now says imageSource: packages.")
+        return stack.settings()
+
+
+def _check_images(client: docker.DockerClient, settings: Settings) -> None:
+    """Refuse early what can be known to fail: an image that has to be pulled while no registry answers."""
+    missing: list[ImageName] = [
+        name
+        for name in images_of(settings)
+        if (settings.image_source == "registry" or not CATALOGUE[name].recipe)
+        and not engine.has_image(client, registry_reference(name, settings.registry_prefix))
+    ]
+    if not missing or engine.registry_answers(settings.docker_host, missing[0], settings.registry_prefix):
+        return
+    references = ", ".join(registry_reference(name, settings.registry_prefix) for name in missing)
+    reason = f"the Docker engine has no {references}, and no registry gives it"
+    if settings.image_source == "packages":
+        raise StepFailed(
+            step="images",
+            reason=f"{reason}; no package of Conduit exists anywhere",
+            log=None,
+            remedy="load the image by hand (docker load), set registryPrefix to a registry that has it, "
+            "or: pulumi config set homeserver synapse",
+        )
+    raise StepFailed(
+        step="images",
+        reason=reason,
+        log=None,
+        remedy="set registryPrefix to a mirror that answers, or build from packages: "
+        "pulumi config set imageSource packages && pulumi config set homeserver synapse",
+    )
+
+
+def _remove_failed_one_shots(client: docker.DockerClient, stack: Stack) -> None:
+    """Forget one-shot containers that failed: they are resources like any other, and would never run again."""
+    failed = [
+        container
+        for container in engine.containers(client, stack.name)
+        if container.labels.get(LABEL_ROLE) == "one-shot" and container.attrs["State"]["ExitCode"] != 0
+    ]
+    for container in failed:
+        if container.status == "exited":
+            container.remove()
+
+
+def _wait_until_it_serves(stack: Stack, settings: Settings) -> None:
+    edge = edge_of(stack, settings)
+    answer = edge.wait(settings.https_port, "/_matrix/client/versions", _READY_SECONDS)
+    if not answer.json().get("versions"):
+        name = settings.matrix_host if settings.matrix_host != LOCALHOST else "this machine"
+        raise StepFailed(
+            step="Homeserver answers over TLS",
+            reason=f"{settings.homeserver_url} on {name}: {answer.status or ''} {answer.text[:200]}".strip(),
+            log=None,
+            remedy=f"make status STACK={stack.name} says which part does not work",
+        )
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,62 @@
+"""The declared graph of each stack as a file: a change of what would be deployed shows in the pull request.
+
+`make golden` writes the files anew.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.recording import Recording, is_sealed, record
+from tests.samples import LOCAL, SECRETS
+
+STACKS = {
+    "local-conduit": {"homeserver": "conduit"},
+    "local-synapse": {"homeserver": "synapse", "imageSource": "packages"},
+}
+
+
+def readable(value: Any) -> Any:  # noqa: ANN401 (JSON)
+    """Return a value without what does not belong into a file: secrets, and whole numbers as floats."""
+    if is_sealed(value):
+        return "[secret]"
+    if isinstance(value, dict):
+        return {key: readable(each) for key, each in sorted(value.items())}
+    if isinstance(value, list):
+        return [readable(each) for each in value]
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
+
+
+def graph(recording: Recording) -> str:
+    """Return the graph as YAML, sorted by URN."""
+    resources = {
+        urn.partition("::matrix::")[2]: {
+            **({"protect": True} if each.protect else {}),
+            **({"deleteBeforeReplace": each.delete_before_replace} if each.delete_before_replace is not None else {}),
+            "inputs": readable(dict(each.inputs)),
+        }
+        for urn, each in sorted(recording.registrations.items())
+        if each.custom
+    }
+    return yaml.safe_dump(
+        {"resources": resources, "outputs": readable(dict(recording.stack_outputs))},
+        sort_keys=False,
+        allow_unicode=True,
+        width=120,
+    )
+
+
+@pytest.mark.parametrize("name", sorted(STACKS))
+def test_the_declared_graph_is_the_reviewed_one(name: str) -> None:
+    path = Path(__file__).parent / f"{name}.yaml"
+    found = graph(record({**LOCAL, **STACKS[name]}, SECRETS))
+    if os.environ.get("WRITE_GOLDEN") == "1":
+        path.write_text(found, encoding="utf-8")
+    assert found == path.read_text(encoding="utf-8"), "make golden writes the file anew; review the difference"

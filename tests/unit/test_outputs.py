@@ -1,0 +1,48 @@
+"""The outputs are a contract: their names, their shapes, and the schema that other teams read."""
+
+from __future__ import annotations
+
+import json
+from typing import get_type_hints
+
+import jsonschema
+import pytest
+
+from config.outputs import Outputs, next_steps, plain_outputs
+from tests.contract.test_program import STACKS
+from tests.recording import ROOT, is_sealed, record, unseal
+from tests.samples import LOCAL, SECRETS, settings
+
+SCHEMA = json.loads((ROOT / "docs" / "outputs.schema.json").read_text(encoding="utf-8"))
+SEALED = {"registrationToken", "grafanaAdminPassword"}
+
+
+def test_the_schema_names_exactly_the_outputs() -> None:
+    assert set(SCHEMA["properties"]) == set(get_type_hints(Outputs)) == set(SCHEMA["required"])
+
+
+@pytest.mark.parametrize("stack", sorted(STACKS))
+def test_every_stack_keeps_the_contract(stack: str) -> None:
+    outputs = record({**LOCAL, **STACKS[stack]}, SECRETS).stack_outputs
+    jsonschema.Draft202012Validator(SCHEMA).validate(unseal(dict(outputs)))
+    assert {name for name, value in outputs.items() if is_sealed(value)} == SEALED
+
+
+def test_what_is_off_is_empty() -> None:
+    outputs = plain_outputs(settings(federation="false"))
+    assert outputs["federationAddress"] == ""
+    assert outputs["ports"]["federation"] == 0
+    assert outputs["wellKnown"]["server"] == {}
+
+
+def test_the_next_steps_say_where_how_and_what() -> None:
+    text = next_steps(settings(httpsPort="8443"))
+    assert "https://localhost:8443" in text
+    assert "make token" in text
+    assert "local-ca.pem" in text
+    assert "STACK=" not in text
+    assert "make token STACK=other" in next_steps(settings("other"))
+
+
+def test_the_next_steps_do_not_promise_a_token_where_registration_is_closed() -> None:
+    assert "make token" not in next_steps(settings(registration="closed"))

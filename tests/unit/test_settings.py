@@ -1,0 +1,179 @@
+"""Settings: what is accepted, and what a wrong value gets."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from config.errors import ConfigError
+from config.settings import KEYS, SECRET_KEYS, parse
+from tests.recording import ROOT
+from tests.samples import LOCAL, SECRETS, settings
+
+WRONG_VALUES = {
+    "target": ["", "azure", "Local"],
+    "tier": ["", "1c1g", "8C16G"],
+    "serverName": [
+        "Example.com",
+        "https://example.com",
+        "example.com:8448",
+        "exa mple",
+        "-a.com",
+        "1.2.3.4",
+        "a" * 231,
+    ],
+    "matrixHost": ["Matrix.example.com", "matrix..com", "例子.com"],
+    "homeserver": ["Synapse", "dendrit", "conduwuit"],
+    "imageSource": ["hub", "Packages"],
+    "registryPrefix": ["https://mirror.example", "mirror.example/Team", "a b", "/x"],
+    "dockerHost": ["tcp://0.0.0.0:2375", "/var/run/docker.sock", "unix://relative"],
+    "bindAddress": ["localhost", "::1", "256.0.0.1"],
+    "httpPort": ["0", "65536", "http", "-1", "8080.5", "\uff18\uff10"],
+    "httpsPort": ["0", "99999"],
+    "federationPort": ["x", "0"],
+    "subnet": ["10.89.64.0", "10.89.64.1/24", "10.0.0.0/8", "10.89.64.0/27", "8.8.8.0/24", "fd00::/64"],
+    "uploadLimit": ["20", "20 MB", "0 MiB", "3 GiB", "1.5 GiB", "20 mib"],
+    "federation": ["yes", "True", "1"],
+    "registration": ["open", "true"],
+    "redis": ["on", "no"],
+    "deleteProtection": ["off", "FALSE"],
+}
+WRONG_SECRETS = {
+    "registrationToken": [
+        "short",
+        "123456789012345",
+        "has blanks in the middle",
+        'quote"quote"quote',
+        "ü" * 12,
+        "a" * 65,
+    ],
+    "redisPassword": ["short", "has blanks in the middle", 'has"quotes"inside"it', "back\\slash\\back\\slash"],
+    "synapseRegistrationSecret": ["short", "ümlaut-ümlaut-ümlaut"],
+    "synapseMacaroonSecret": ["short"],
+    "synapseFormSecret": ["short"],
+    "synapseRegistrarPassword": ["short", "x" * 129],
+}
+
+
+def problems(texts: dict[str, str], sealed: set[str] | None = None) -> list[str]:
+    with pytest.raises(ConfigError) as raised:
+        parse("local", texts, set(SECRETS) if sealed is None else sealed)
+    return [problem.key.removeprefix("matrix:") for problem in raised.value.problems]
+
+
+def test_the_two_required_keys_are_enough() -> None:
+    found = settings()
+    assert found.server_name == "localhost"
+    assert found.homeserver == "conduit"
+    assert (found.http_port, found.https_port, found.federation_port) == (80, 443, 8448)
+    assert found.bind_address == "127.0.0.1"
+    assert found.upload_limit == 20 * 2**20
+    assert found.subnet == IPv4Network("10.89.64.0/24")
+    assert found.delete_protection
+    assert found.registration == "token"
+
+
+def test_the_tables_of_wrong_values_cover_every_key() -> None:
+    assert set(WRONG_VALUES) == set(KEYS)
+    assert set(WRONG_SECRETS) == set(SECRET_KEYS)
+
+
+@pytest.mark.parametrize(("key", "value"), [(key, value) for key, values in WRONG_VALUES.items() for value in values])
+def test_a_wrong_value_is_named_with_what_was_expected_and_what_to_write(key: str, value: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        parse("local", {**LOCAL, **SECRETS, key: value}, set(SECRETS))
+    (problem,) = [each for each in raised.value.problems if each.key == f"matrix:{key}"]
+    assert value in problem.value or not value
+    assert problem.expected
+    assert problem.remedy.startswith(f"pulumi config set {key} ")
+    assert "nothing was changed" in str(raised.value)
+
+
+@pytest.mark.parametrize("key", sorted(KEYS))
+def test_what_is_to_be_written_instead_is_accepted(key: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        parse("local", {**LOCAL, **SECRETS, key: WRONG_VALUES[key][-1]}, set(SECRETS))
+    (problem,) = [each for each in raised.value.problems if each.key == f"matrix:{key}"]
+    example = problem.remedy.removeprefix(f"pulumi config set {key} ").strip("'")
+    assert KEYS[key].parse(example) is not None
+
+
+@pytest.mark.parametrize(("key", "value"), [(key, value) for key, values in WRONG_SECRETS.items() for value in values])
+def test_a_wrong_secret_is_named_and_not_shown(key: str, value: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        parse("local", {**LOCAL, "homeserver": "synapse", **SECRETS, key: value}, set(SECRETS))
+    assert [each.key for each in raised.value.problems] == [f"matrix:{key}"]
+    assert value not in str(raised.value)
+    assert f"pulumi config set --secret {key}" in str(raised.value)
+
+
+def test_all_problems_are_reported_at_once() -> None:
+    texts = {"tier": "huge", "httpPort": "http", "sevrerName": "example.com", "registrationToken": "123"}
+    assert set(problems(texts)) >= {"target", "tier", "httpPort", "sevrerName", "registrationToken", "redisPassword"}
+
+
+def test_an_unknown_key_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(ConfigError, match="uploadLimit") as raised:
+        parse("local", {**LOCAL, **SECRETS, "uploadlimit": "20 MiB"}, set(SECRETS))
+    assert [each.key for each in raised.value.problems] == ["matrix:uploadlimit"]
+
+
+def test_a_port_cannot_be_published_twice() -> None:
+    assert problems({**LOCAL, **SECRETS, "httpPort": "8443", "httpsPort": "8443"}) == ["httpsPort"]
+
+
+def test_the_federation_port_does_not_count_without_federation() -> None:
+    assert not settings(federation="false", federationPort="443").federation
+
+
+def test_a_missing_secret_names_the_command_that_makes_it() -> None:
+    with pytest.raises(ConfigError, match="make secrets STACK=local"):
+        parse("local", {**LOCAL, "redisPassword": SECRETS["redisPassword"]}, {"redisPassword"})
+
+
+def test_only_the_secrets_that_a_stack_uses_are_asked_for() -> None:
+    found = parse("local", {**LOCAL, "registration": "closed", "redis": "false"}, set())
+    assert found.homeserver == "conduit"
+
+
+def test_a_secret_in_clear_is_refused() -> None:
+    assert problems({**LOCAL, **SECRETS}, sealed=set(SECRETS) - {"redisPassword"}) == ["redisPassword"]
+
+
+def test_the_url_names_the_port_only_where_it_is_not_the_usual_one() -> None:
+    assert settings().homeserver_url == "https://localhost"
+    assert settings(httpsPort="8443").homeserver_url == "https://localhost:8443"
+    assert settings(httpsPort="8443").federation_address == "localhost:8443"
+
+
+@given(st.dictionaries(st.sampled_from(sorted(KEYS)), st.text(max_size=30), max_size=6))
+def test_any_text_is_either_accepted_or_its_key_is_named(texts: dict[str, str]) -> None:
+    try:
+        parse("local", {**LOCAL, **SECRETS, **texts}, set(SECRETS))
+    except ConfigError as error:
+        named = {problem.key.removeprefix("matrix:") for problem in error.problems}
+        assert named <= {*texts, "httpPort", "httpsPort", "federationPort"}
+
+
+def test_pulumi_yaml_describes_exactly_the_keys_that_are_read() -> None:
+    block: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
+    assert set(block) == set(KEYS) | set(SECRET_KEYS)
+    for key, entry in block.items():
+        # A type or a missing default would make the Pulumi CLI stop at the first wrong key, before all are reported.
+        assert entry["type"] == "string", key
+        assert entry["default"] == "", key
+        assert len(entry["description"]) > 20, key
+        default = KEYS[key].default if key in KEYS else None
+        if default and default != "true":
+            assert f"Default {default}." in entry["description"], key
+
+
+def test_the_example_of_a_local_stack_is_accepted() -> None:
+    config = yaml.safe_load((ROOT / "Pulumi.local.example.yaml").read_text())["config"]
+    texts = {key.removeprefix("matrix:"): str(value) for key, value in config.items()}
+    assert parse("local", {**texts, **SECRETS}, set(SECRETS)).target == "local"

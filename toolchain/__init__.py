@@ -1,0 +1,1 @@
+"""What provides pulumi, its plugins, the virtual environment and the Docker Engine. Standard library only."""

@@ -1,0 +1,57 @@
+"""Provide everything that the program, its commands and its tests need on this machine.
+
+    python3 toolchain/provide.py [--for-tests]
+
+Needs Python 3.11 and nothing else. What is there is used; what is missing is downloaded or built, and kept in the
+user's cache. Run again, it reuses all of it within a second. Afterwards `. ./activate` sets the environment.
+"""
+
+import sys
+
+if sys.version_info < (3, 11):  # noqa: UP036 - said before anything newer is imported, as a sentence
+    sys.exit(f"Python 3.11 or newer is needed; this is {sys.version.split()[0]}. Install it, or put it first on PATH.")
+
+import argparse
+import os
+import ssl
+from pathlib import Path
+
+# Run as a script, Python searches this folder instead of the project's root.
+sys.path[0] = str(Path(__file__).resolve().parent.parent)
+
+from toolchain import activation, distribution, docker_engine, plugins, pulumi_cli, python_env  # noqa: E402
+from toolchain.places import Places, System, only_one  # noqa: E402
+from toolchain.steps import main_guard  # noqa: E402
+
+
+def provide_certificates(places: Places) -> None:
+    """See to it that there are certificates of public authorities: without them no download is trusted."""
+    paths = ssl.get_default_verify_paths()
+    if paths.cafile or "PIP_CERT" in os.environ or (paths.capath and any(Path(paths.capath).iterdir())):
+        return
+    distribution.install(["ca-certificates"], "nothing can be downloaded safely without them", places)
+
+
+def main() -> int:
+    """Provide the parts one after the other; each needs those before it."""
+    parser = argparse.ArgumentParser(prog="toolchain/provide.py", description="Provide the toolchain.")
+    parser.add_argument("--for-tests", action="store_true", help="with what the tests need")
+    for_tests = parser.parse_args().for_tests
+    places = Places.of(os.environ)
+    system = System.here()
+    places.make()
+    with only_one(places):
+        provide_certificates(places)
+        lock = places.root / ("requirements-test.txt" if for_tests else "requirements.txt")
+        venv = python_env.provide_venv(places, lock)
+        pulumi = pulumi_cli.provide_pulumi(places, system, venv)
+        for plugin in plugins.PLUGINS:
+            plugins.provide_plugin(plugin, places, system, venv, pulumi)
+        # Before the engine: whoever must start that by hand has the rest already.
+        activation.write(places, venv, pulumi, for_tests=for_tests)
+        docker_engine.provide_engine(places, os.environ)
+    return 0
+
+
+if __name__ == "__main__":
+    main_guard(main)
