@@ -1,10 +1,11 @@
 # The commands of the project. `make` lists them. Everything they need they install by themselves.
 STACK ?= local
 SHELL := /bin/sh
-OPS = MATRIX_ROOT=. . ./activate && exec python -m
+OPS = . ./activate && exec python -m
+TESTS = MATRIX_ENV=test && . ./activate &&
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview status outputs token down purge secrets images toolchain test lint golden
+.PHONY: help up preview status outputs token down purge secrets images toolchain toolchain-test test lint golden
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -39,3 +40,15 @@ images: toolchain ## prepare the slow inputs of the images that are built from p
 
 toolchain: ## provide Pulumi, its plugins, the Python packages and a Docker engine
 	@python3 toolchain/provide.py >&2
+
+toolchain-test: ## the same, with what the tests need
+	@python3 toolchain/provide.py --for-tests >&2
+
+lint: toolchain-test ## types and style
+	@$(TESTS) ruff format --check . && ruff check . && mypy
+
+test: toolchain-test ## all tests
+	@$(TESTS) sh tests/run
+
+golden: toolchain-test ## write the golden graphs anew; review the difference
+	@$(TESTS) env WRITE_GOLDEN=1 pytest -q tests/golden

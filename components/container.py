@@ -128,14 +128,15 @@ def decimal_cpus(cpus: float) -> str:
 
 
 def http_probe(port: int, path: str) -> Sequence[str]:
-    """Return a health check that asks over HTTP, with the busybox that every container has on /probe."""
+    """Return a health check that asks over HTTP, with the busybox that every container has on /probe.
+
+    Without ``-T``: Debian's static busybox 1.35 dies of it. The Docker engine ends a probe that hangs.
+    """
     return [
         "CMD",
         f"{PROBE_MOUNT}/busybox",
         "wget",
         "-q",
-        "-T",
-        "4",
         "-O",
         "/dev/null",
         f"http://127.0.0.1:{port}{path}",
@@ -203,7 +204,7 @@ def service_container(
         ports=_ports(spec.ports) or None,
         tmpfs={"/tmp": f"rw,noexec,nosuid,nodev,size={spec.temporary}m,mode=1777"},  # noqa: S108 (in the container)
         **_common(host, spec, "service", capabilities=()),
-        opts=pulumi.ResourceOptions.merge(opts, _options(spec, delete_before_replace=True)),
+        opts=pulumi.ResourceOptions.merge(opts, _options(spec)),
     )
 
 
@@ -232,8 +233,7 @@ def one_shot_container(
         attach=True,
         uploads=list(uploads) or None,
         **_common(host, spec, "one-shot", capabilities=capabilities),
-        # Created before the old one goes: when it fails, what runs now keeps its volume.
-        opts=pulumi.ResourceOptions.merge(opts, _options(spec, delete_before_replace=False)),
+        opts=pulumi.ResourceOptions.merge(opts, _options(spec)),
     )
 
 
@@ -278,7 +278,9 @@ def _common(host: ServiceHost, spec: ContainerSpec, role: Role, *, capabilities:
         "memory_swap": memory,
         "cpus": decimal_cpus(spec.budget.cpus),
         "ulimits": [
-            docker.ContainerUlimitArgs(name="nofile", soft=65536, hard=65536),
+            # Not higher than what a Docker engine may have itself: without SYS_RESOURCE it cannot give more, and the
+            # container does not start.
+            docker.ContainerUlimitArgs(name="nofile", soft=8192, hard=8192),
             docker.ContainerUlimitArgs(name="nproc", soft=spec.processes, hard=spec.processes),
         ],
         "log_driver": "json-file",
@@ -289,11 +291,11 @@ def _common(host: ServiceHost, spec: ContainerSpec, role: Role, *, capabilities:
     }
 
 
-def _options(spec: ContainerSpec, *, delete_before_replace: bool) -> pulumi.ResourceOptions:
+def _options(spec: ContainerSpec) -> pulumi.ResourceOptions:
     return pulumi.ResourceOptions(
         depends_on=[spec.image.resource],
         replace_on_changes=list(_REPLACE_ON_CHANGES),
         # A replacement that the Pulumi engine forces does not carry the provider's own "delete first", and a name or a
-        # port is then taken twice.
-        delete_before_replace=delete_before_replace,
+        # port is then taken twice. For a one-shot it does no harm: the volume that it once filled stays.
+        delete_before_replace=True,
     )

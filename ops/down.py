@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from ops import command
-from ops.stack import from_arguments, require
+from ops.stack import VOLUME_TYPE, from_arguments, require
 from toolchain.steps import StepFailed, step
 
 
 def main() -> None:
     """Destroy everything that is not protected."""
     stack = require(from_arguments("remove the stack's containers and networks; keep its data"))
-    volumes = [each for each in stack.resources() if each["type"] == "docker:index/volume:Volume"]
+    volumes = [each for each in stack.resources() if each["type"] == VOLUME_TYPE]
     unprotected = [each for each in volumes if each["urn"].endswith("-data") and not each.get("protect")]
     if unprotected:
         raise StepFailed(

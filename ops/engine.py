@@ -50,6 +50,12 @@ def containers(client: docker.DockerClient, stack: str) -> list[Container]:
     return list(client.containers.list(all=True, filters={"label": f"{LABEL_STACK}={stack}"}))
 
 
+def health(container: Container) -> str:
+    """Return "healthy", or what it is instead ("unhealthy", "starting", "exited" …)."""
+    state = container.attrs["State"]
+    return str(state.get("Health", {}).get("Status", state["Status"]) if state["Running"] else state["Status"])
+
+
 def has_image(client: docker.DockerClient, reference: str) -> bool:
     """Return whether the Docker engine has an image under this name."""
     try:

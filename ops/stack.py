@@ -17,6 +17,8 @@ from toolchain.steps import StepFailed
 ROOT: Final = Path(__file__).resolve().parent.parent
 STATE_FOLDER: Final = ROOT / ".state"
 LOCAL_STACK: Final = "local"
+CONTAINER_TYPE: Final = "docker:index/container:Container"
+VOLUME_TYPE: Final = "docker:index/volume:Volume"
 
 
 @final

@@ -52,13 +52,12 @@ def _is_service(container: Container) -> bool:
 
 
 def _container(container: Container, stack: Stack) -> Check:
-    state = container.attrs["State"]
-    health = state.get("Health", {}).get("Status", "no health check")
+    health = engine.health(container)
     restarts = container.attrs["RestartCount"]
     return Check(
         what=str(container.name),
-        works=container.status == "running" and health == "healthy",
-        seen=f"{container.status}, {health}" + (f", restarted {restarts} times" if restarts else ""),
+        works=health == "healthy",
+        seen=health + (f", restarted {restarts} times" if restarts else ""),
         remedy=f"docker logs {container.name}; make up STACK={stack.name} starts what is stopped",
     )
 

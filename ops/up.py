@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import shutil
 import sys
+import time
 
 import docker
+from docker.models.containers import Container
 
 from components.container import LABEL_ROLE
 from config.catalogue import CATALOGUE, ImageName, registry_reference
@@ -14,7 +16,7 @@ from config.stack_images import images_of
 from ops import command, engine, images
 from ops.secrets import make_missing
 from ops.service import Edge
-from ops.stack import LOCAL_STACK, ROOT, Stack, from_arguments
+from ops.stack import CONTAINER_TYPE, LOCAL_STACK, ROOT, Stack, from_arguments
 from toolchain.steps import StepFailed, step
 
 _READY_SECONDS = 60
@@ -31,12 +33,14 @@ def main() -> None:
         _check_images(client, settings)
         if settings.image_source == "packages":
             images.prepare([name for name in images_of(settings) if CATALOGUE[name].recipe])
-        _remove_failed_one_shots(client, stack)
+        _remove_leftovers(client, stack)
     # With --refresh: without it a container that was stopped or removed by hand goes unseen.
     with step(f"Stack {stack.name}: pulumi up"):
         sys.stdout.flush()
         stack.run("up", "--yes", "--skip-preview", "--refresh", "--suppress-outputs")
     save_ca(stack)
+    with engine.connect(settings.docker_host) as client, step("Every container is healthy"):
+        _wait_until_healthy(client, stack)
     with step("Homeserver answers over TLS"):
         _wait_until_it_serves(stack, settings)
     print(f"\n{stack.outputs()['nextSteps']}")
@@ -129,16 +133,49 @@ def _check_images(client: docker.DockerClient, settings: Settings) -> None:
     )
 
 
-def _remove_failed_one_shots(client: docker.DockerClient, stack: Stack) -> None:
-    """Forget one-shot containers that failed: they are resources like any other, and would never run again."""
-    failed = [
-        container
-        for container in engine.containers(client, stack.name)
-        if container.labels.get(LABEL_ROLE) == "one-shot" and container.attrs["State"]["ExitCode"] != 0
-    ]
-    for container in failed:
-        if container.status == "exited":
-            container.remove()
+def _remove_leftovers(client: docker.DockerClient, stack: Stack) -> None:
+    """Remove containers of this stack that stand in the way: never volumes.
+
+    Two kinds: those that the state does not know, because a run was cut off or the Docker engine could not start them
+    (their names are taken, and the next `up` would fail on that); and one-shots that failed, which are resources like
+    any other and would never run again.
+    """
+    known = {each["id"] for each in stack.resources() if each["type"] == CONTAINER_TYPE}
+    for container in engine.containers(client, stack.name):
+        state = container.attrs["State"]
+        failed = container.labels.get(LABEL_ROLE) == "one-shot" and (
+            state["Status"] == "created" or (state["Status"] == "exited" and state["ExitCode"] != 0)
+        )
+        if container.id not in known or failed:
+            container.remove(force=True)
+            print(f"Removed the container {container.name}, left over from a run that did not end well.")
+
+
+def _wait_until_healthy(client: docker.DockerClient, stack: Stack) -> None:
+    """Wait for the health checks of all services.
+
+    `pulumi up` waits only when it creates a container: one that never became healthy is green at the next run.
+    """
+    deadline = time.monotonic() + _READY_SECONDS
+    while waiting := [each for each in engine.containers(client, stack.name) if not _has_ended_well(each)]:
+        if time.monotonic() > deadline:
+            worst = waiting[0]
+            log = worst.logs(tail=5).decode(errors="replace").strip()
+            raise StepFailed(
+                step="Every container is healthy",
+                reason="\n".join(
+                    [", ".join(f"{each.name} is {engine.health(each)}" for each in waiting), *log.splitlines()]
+                ),
+                log=None,
+                remedy=f"docker logs {worst.name} shows more; make status STACK={stack.name} says what else is wrong",
+            )
+        time.sleep(1)
+
+
+def _has_ended_well(container: Container) -> bool:
+    if container.labels.get(LABEL_ROLE) == "one-shot":
+        return bool(container.attrs["State"]["ExitCode"] == 0)
+    return engine.health(container) == "healthy"
 
 
 def _wait_until_it_serves(stack: Stack, settings: Settings) -> None:

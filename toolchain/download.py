@@ -75,7 +75,8 @@ def _open_soon(url: str) -> http.client.HTTPResponse:
         except urllib.error.HTTPError as error:
             problems.append(f"it answered {error.code}")
         except (OSError, http.client.HTTPException, ValueError) as error:
-            problems.append(f"no answer ({getattr(error, 'reason', error)})")
+            reason = getattr(error, "reason", error)
+            problems.append(f"no answer ({getattr(reason, 'strerror', None) or reason})")
 
     thread = threading.Thread(target=ask, daemon=True)
     thread.start()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolchain import download, golang, versions
-from toolchain.cache import whole
+from toolchain.cache import key_of, whole
 from toolchain.steps import step
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from toolchain.steps import Step
 
 _HOST = "pulumi-language-python"
+_PARTS = (golang.PULUMI, golang.LANGUAGE_PYTHON)
 
 
 def find(path: str, cache: Path) -> list[Path] | None:
@@ -66,11 +67,12 @@ def provide_pulumi(places: Places, system: System, venv: Path) -> list[Path]:
     Raises:
         StepFailed: none of them works; the last one says why.
     """
-    built = [golang.folder(part, places, system) for part in (golang.PULUMI, golang.LANGUAGE_PYTHON)]
+    keys = [golang.key(part, system) for part in _PARTS]
+    built = places.parts / f"pulumi-cli-{key_of([], keys)}"
     downloaded = places.parts / f"pulumi-published-{versions.PULUMI}-{system.os}-{system.arch}"
     with step(f"Pulumi CLI {versions.PULUMI} with its Python language host") as running:
         on_path = find(os.environ.get("PATH", ""), places.cache)
-        for folders in (on_path, [downloaded], built):
+        for folders in (on_path, [downloaded], [built]):
             if folders and all(folder.is_dir() for folder in folders):
                 running.reused()
                 return folders
@@ -81,7 +83,22 @@ def provide_pulumi(places: Places, system: System, venv: Path) -> list[Path]:
             running.outcome(f"Pulumi's host: {answer}; building from Go modules instead")
         else:
             return [downloaded]
-    return [golang.provide_part(part, places, system, venv) for part in (golang.PULUMI, golang.LANGUAGE_PYTHON)]
+    folders = [golang.provide_part(part, places, system, venv) for part in _PARTS]
+    with whole(built) as partial:
+        for file in [file for folder in folders for file in folder.iterdir()]:
+            _link_or_copy(file, partial / file.name)
+    return [built]
+
+
+def _link_or_copy(file: Path, target: Path) -> None:
+    """Put a file beside others: with a host that is not in its own folder, Pulumi warns at every command.
+
+    Not a symbolic link: Pulumi looks beside what its own program resolves to.
+    """
+    try:
+        target.hardlink_to(file)
+    except OSError:
+        shutil.copy2(file, target)
 
 
 def _download(running: Step, places: Places, system: System, target: Path) -> None:

@@ -156,6 +156,14 @@ def test_a_page_instead_of_an_archive_is_refused(places: Places, built: list[str
     assert not list(places.parts.glob(".pulumi*"))
 
 
+def test_the_built_language_host_lies_beside_the_cli_so_that_pulumi_does_not_warn(
+    places: Places, built: list[str]
+) -> None:
+    (folder,) = provide(places)
+    assert sorted(path.name for path in folder.iterdir()) == ["pulumi", "pulumi-language-python"]
+    assert built == ["pulumi", "language-python"]
+
+
 def test_what_was_built_is_reused_without_asking_the_host(
     places: Places, built: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
