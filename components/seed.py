@@ -66,7 +66,9 @@ class Seed(pulumi.ComponentResource):
             f"{name}-config",
             name=pulumi.Output.concat(f"{host.prefix}-{name}-config-", self.digest),
             labels=[docker.VolumeLabelArgs(label=LABEL_STACK, value=host.stack)],
-            opts=child,
+            # The provider would delete first what has a name of its own, and with it every container that mounts it:
+            # the service would be gone before the new volume is filled.
+            opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(delete_before_replace=False)),
         )
         self.one_shot = one_shot_container(
             f"{name}-seed",

@@ -1,7 +1,7 @@
 """Makes the registration token of the stack's config known to Synapse, whose tokens live in its database.
 
 Runs in a container of its own, in Synapse's image, with nothing but the standard library. It may run any number of
-times. It logs in as ``_registrar``, an admin that it makes by the shared secret the first time; makes the token if it
+times. It logs in as ``registrar``, an admin that it makes by the shared secret the first time; makes the token if it
 is not there; and removes other tokens that never end, so that a token which was replaced in the config is worthless.
 Tokens with a limit of uses or of time are people's own and stay.
 
@@ -21,7 +21,7 @@ from typing import Any, Final
 from urllib import error, parse, request
 
 SECRETS: Final = Path("/config/secrets")
-USER: Final = "_registrar"
+USER: Final = "registrar"
 PATIENCE_SECONDS: Final = 90
 _TOKENS: Final = "/_synapse/admin/v1/registration_tokens"
 
