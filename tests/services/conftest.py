@@ -1,0 +1,124 @@
+"""Containers for tests that run one service by itself."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import docker
+import pytest
+from docker.models.containers import Container
+from docker.models.networks import Network
+from docker.models.volumes import Volume
+
+from config.catalogue import ImageName
+from tests.services.images import built
+
+
+@dataclass
+class Bench:
+    """Makes containers, volumes and networks with names of its own, and removes them."""
+
+    client: docker.DockerClient
+    prefix: str = field(default_factory=lambda: f"services-test-{uuid.uuid4().hex[:8]}")
+    _made: list[Any] = field(default_factory=list)
+
+    def image(self, name: ImageName) -> str:
+        """Return the tag of an image, built if it has to be."""
+        return built(self.client, name)
+
+    def network(self) -> Network:
+        """Make a network."""
+        network = self.client.networks.create(f"{self.prefix}-{len(self._made)}")
+        self._made.append(network)
+        return network
+
+    def volume(self, files: Mapping[str, str], user: int) -> Volume:
+        """Make a volume with files that only ``user`` can read, as the program seeds them."""
+        volume = self.client.volumes.create(f"{self.prefix}-{len(self._made)}")
+        self._made.insert(0, volume)
+        carrier = self.client.containers.create(
+            self.image("toolbox"), ["true"], user="0", volumes={volume.name: {"bind": "/config", "mode": "rw"}}
+        )
+        carrier.put_archive("/", _archive(files, user))
+        carrier.remove()
+        return volume
+
+    def container(self, name: ImageName, command: list[str] | None = None, **options: Any) -> Container:  # noqa: ANN401
+        """Start a container as hardened as the program's, kept until the test ends."""
+        container = self.client.containers.run(
+            self.image(name),
+            command,
+            detach=True,
+            read_only=True,
+            cap_drop=["ALL"],
+            security_opt=["no-new-privileges:true"],
+            tmpfs={"/tmp": "rw,noexec,nosuid,nodev,size=16m,mode=1777"},  # noqa: S108 (in the container)
+            **options,
+        )
+        self._made.append(container)
+        return container
+
+    def run(self, name: ImageName, command: list[str], **options: Any) -> str:  # noqa: ANN401
+        """Run a container to its end and return what it printed; raises when it fails."""
+        output = self.client.containers.run(self.image(name), command, remove=True, stderr=True, **options)
+        return str(output.decode())
+
+    def clear(self) -> None:
+        """Remove everything, containers first."""
+        for made in reversed(self._made):
+            made.remove(**({"force": True} if isinstance(made, Container) else {}))
+
+
+def _archive(files: Mapping[str, str], user: int) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for path, text in files.items():
+            content = text.encode()
+            entry = tarfile.TarInfo(f"config/{path}")
+            entry.size, entry.uid, entry.gid, entry.mode = len(content), user, user, 0o400
+            archive.addfile(entry, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+@pytest.fixture(scope="module")
+def bench() -> Iterator[Bench]:
+    client = docker.from_env(timeout=300)
+    made = Bench(client=client)
+    try:
+        yield made
+    finally:
+        made.clear()
+        client.close()
+
+
+@pytest.fixture(scope="module")
+def self_signed(bench: Bench) -> tuple[str, str]:
+    """Certificate and key for ``localhost``, made by the library that Synapse's image contains."""
+    text = bench.run("synapse", ["python3", "-c", _MAKE_CERTIFICATE])
+    certificate, _, key = text.partition("---KEY---\n")
+    return certificate, key
+
+
+_MAKE_CERTIFICATE = """
+import datetime
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+key = ec.generate_private_key(ec.SECP256R1())
+name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+now = datetime.datetime.now(datetime.timezone.utc)
+certificate = (x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    .serial_number(x509.random_serial_number()).not_valid_before(now - datetime.timedelta(days=1))
+    .not_valid_after(now + datetime.timedelta(days=1))
+    .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.DNSName("matrix.test")]), False)
+    .sign(key, hashes.SHA256()))
+print(certificate.public_bytes(serialization.Encoding.PEM).decode(), end="")
+print("---KEY---")
+print(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
+    serialization.NoEncryption()).decode(), end="")
+"""

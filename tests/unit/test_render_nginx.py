@@ -1,0 +1,52 @@
+"""What of Nginx' config depends on settings; its behaviour is in tests/services."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from components.services.nginx.render import NginxConfig, render_files
+
+CONFIG = NginxConfig(
+    server_name="example.com",
+    matrix_host="matrix.example.com",
+    client_url="https://matrix.example.com:8443",
+    https_port=8443,
+    federation=True,
+    synapse=True,
+    upstream="10.89.64.2:6167",
+    upload_limit=20 * 2**20,
+    workers=2,
+)
+
+
+def test_redirects_lead_to_the_published_port() -> None:
+    assert "return 301 https://$host:8443$request_uri;" in render_files(CONFIG)["nginx.conf"]
+    assert "return 301 https://$host$request_uri;" in render_files(replace(CONFIG, https_port=443))["nginx.conf"]
+
+
+def test_both_names_are_served() -> None:
+    assert "server_name example.com matrix.example.com;" in render_files(CONFIG)["nginx.conf"]
+
+
+def test_without_federation_nothing_listens_on_its_port() -> None:
+    assert "listen 8448" in render_files(CONFIG)["nginx.conf"]
+    assert "listen 8448" not in render_files(replace(CONFIG, federation=False))["nginx.conf"]
+
+
+def test_hsts_is_for_real_domain_names_only() -> None:
+    assert "add_header Strict-Transport-Security" in render_files(CONFIG)["headers.conf"]
+    local = replace(CONFIG, matrix_host="localhost", server_name="localhost")
+    assert "add_header Strict-Transport-Security" not in render_files(local)["headers.conf"]
+
+
+def test_only_synapse_has_pages_of_its_own() -> None:
+    assert "_synapse/client" in render_files(CONFIG)["nginx.conf"]
+    assert "_synapse" not in render_files(replace(CONFIG, synapse=False))["nginx.conf"]
+
+
+def test_the_path_is_passed_on_untouched() -> None:
+    assert "proxy_pass http://homeserver;" in render_files(CONFIG)["proxy.conf"]
+
+
+def test_the_body_limit_is_the_homeservers() -> None:
+    assert "client_max_body_size 20971520;" in render_files(CONFIG)["nginx.conf"]
