@@ -74,6 +74,13 @@ class Bench:
             made.remove(**({"force": True} if isinstance(made, Container) else {}))
 
 
+def execute(container: Container, *command: str, **environment: str) -> tuple[int, str]:
+    """Run a command in a container and return its exit code and what it printed."""
+    code, output = container.exec_run(list(command), environment={k: v for k, v in environment.items() if v})
+    assert isinstance(output, bytes)
+    return code or 0, output.decode()
+
+
 def _archive(files: Mapping[str, str], user: int) -> bytes:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:

@@ -17,7 +17,7 @@ from docker.models.containers import Container
 
 from components.services.nginx.component import HTTP, HTTPS, USER
 from components.services.nginx.render import NginxConfig, render_files
-from tests.services.conftest import Bench
+from tests.services.conftest import Bench, execute
 
 LIMIT = 2**20
 CORS = "access-control-allow-origin"
@@ -128,9 +128,9 @@ def edge(bench: Bench, self_signed: tuple[str, str], tmp_path_factory: pytest.Te
 
 
 def test_the_config_is_valid_and_warns_of_nothing(edge: Edge) -> None:
-    code, output = edge.nginx.exec_run(["nginx", "-e", "stderr", "-t", "-c", "/config/nginx.conf"])
-    assert code == 0, output.decode()
-    assert b"warn" not in output
+    code, output = execute(edge.nginx, "nginx", "-e", "stderr", "-t", "-c", "/config/nginx.conf")
+    assert code == 0, output
+    assert "warn" not in output
 
 
 def test_plain_http_is_redirected_for_good(edge: Edge) -> None:

@@ -9,7 +9,7 @@ from docker.models.containers import Container
 
 from components.services.redis.component import PORT, USER
 from components.services.redis.render import RedisConfig, render_files, render_users
-from tests.services.conftest import Bench
+from tests.services.conftest import Bench, execute
 
 PASSWORD = "Made-up-password-0123456789"  # noqa: S105
 
@@ -52,8 +52,7 @@ def _data(bench: Bench) -> dict[str, dict[str, str]]:
 
 
 def ask(container: Container, *command: str, password: str = PASSWORD) -> str:
-    _, output = container.exec_run(["redis-cli", *command], environment={"REDISCLI_AUTH": password} if password else {})
-    return str(output.decode())
+    return execute(container, "redis-cli", *command, REDISCLI_AUTH=password)[1]
 
 
 def test_nobody_gets_in_without_the_password(redis: Container) -> None:
