@@ -26,6 +26,8 @@ DEBIAN_SUITE: Final = "bookworm"
 SYNAPSE_PYTHON: Final = "3.11"
 """Debian 12's; the wheels are for that one, whatever Python this machine has."""
 
+_MADE_AS: Final = ".made-as"
+"""File in an inputs folder that says which recipe's they are; an older recipe's may still lie there."""
 _SUITES: Final = frozenset({DEBIAN_SUITE, f"{DEBIAN_SUITE}-updates", f"{DEBIAN_SUITE}-security"})
 _WITHOUT_DOCUMENTATION: Final = tuple(
     f"--dpkgopt={option}"
@@ -62,16 +64,19 @@ def prepare(names: Sequence[ImageName], root: Path = ROOT) -> None:
 def _prepare(name: ImageName, what: str, places: Places, root: Path) -> None:
     # The recipe of the base does not say for which processor; everything else in the key follows from the recipe.
     cached = places.cache / IMAGES_FOLDER / f"{name}-{recipe_hash(name, root)}-{System.here().arch}"
+    inputs = _inputs(root, name)
+    mark = inputs / _MADE_AS
     with step(_TITLES[name]) as this:
-        if (cached / what).exists() and not missing_inputs([name], root) and _same(cached, _inputs(root, name), what):
+        if not missing_inputs([name], root) and mark.is_file() and mark.read_text() == cached.name:
             this.reused()
             return
         if not (cached / what).exists():
             with whole(cached) as folder:
                 _MAKERS[name](this, folder / what, places, root)
-        with whole(_inputs(root, name)) as folder:
+        with whole(inputs) as folder:
             this.say("linking it into the image's folder")
             _link(cached / what, folder / what)
+            (folder / _MADE_AS).write_text(cached.name)
 
 
 def _inputs(root: Path, name: ImageName) -> Path:
@@ -89,17 +94,6 @@ def _link(source: Path, target: Path) -> None:
         os.link(source, target)
     except OSError:
         shutil.copyfile(source, target)
-
-
-def _same(cached: Path, inputs: Path, what: str) -> bool:
-    """Return whether the inputs are those of this recipe; an older recipe's may still lie there."""
-    sizes = [
-        sorted(
-            (path.name, path.stat().st_size) for path in (folder / what, *(folder / what).rglob("*")) if path.is_file()
-        )
-        for folder in (cached, inputs)
-    ]
-    return sizes[0] == sizes[1]
 
 
 def _make_base(this: Step, target: Path, places: Places, _root: Path) -> None:
