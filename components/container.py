@@ -24,7 +24,7 @@ HEALTH_INTERVAL_SECONDS: Final = 10
 
 _LOG_OPTS: Final = MappingProxyType({"max-size": "10m", "max-file": "3"})
 
-_REPLACE_ON_CHANGES: Final = ("healthcheck", "init", "mounts", "tmpfs")
+REPLACE_ON_CHANGES: Final = ("init", "mounts", "tmpfs")
 """The provider takes a change of these for an update, does nothing and reports success: the old ones keep running."""
 
 LABEL_STACK: Final = "matrix.stack"
@@ -294,7 +294,7 @@ def _common(host: ServiceHost, spec: ContainerSpec, role: Role, *, capabilities:
 def _options(spec: ContainerSpec) -> pulumi.ResourceOptions:
     return pulumi.ResourceOptions(
         depends_on=[spec.image.resource],
-        replace_on_changes=list(_REPLACE_ON_CHANGES),
+        replace_on_changes=list(REPLACE_ON_CHANGES),
         # A replacement that the Pulumi engine forces does not carry the provider's own "delete first", and a name or a
         # port is then taken twice. For a one-shot it does no harm: the volume that it once filled stays.
         delete_before_replace=True,

@@ -20,7 +20,8 @@ def main() -> None:
             remedy=f"keep them: pulumi config set deleteProtection true && make up STACK={stack.name}\n"
             f"or remove them too: make purge STACK={stack.name}",
         )
-    with step(f"Stack {stack.name}: pulumi destroy"):
+    with step(f"Stack {stack.name}: pulumi destroy") as this:
+        this.hand_over()
         stack.run("destroy", "--yes", "--skip-preview", "--exclude-protected")
     names = ", ".join(sorted(each["outputs"]["name"] for each in volumes if each.get("protect")))
     print(f"Kept: the volumes {names}; CA and keys in the state; secrets in {stack.config_file.name}.")

@@ -15,7 +15,8 @@ def main() -> None:
     """Ask, then destroy all of it."""
     stack = require(from_arguments("remove the stack and all its data"))
     _ask(stack)
-    with step(f"Stack {stack.name}: pulumi destroy"):
+    with step(f"Stack {stack.name}: pulumi destroy") as this:
+        this.hand_over()
         stack.run("state", "unprotect", "--all", "--yes")
         stack.run("destroy", "--yes", "--skip-preview")
     with step(f"Stack {stack.name}: secrets and state"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 import time
 
 import docker
@@ -35,8 +34,8 @@ def main() -> None:
             images.prepare([name for name in images_of(settings) if CATALOGUE[name].recipe])
         _remove_leftovers(client, stack)
     # With --refresh: without it a container that was stopped or removed by hand goes unseen.
-    with step(f"Stack {stack.name}: pulumi up"):
-        sys.stdout.flush()
+    with step(f"Stack {stack.name}: pulumi up") as this:
+        this.hand_over()
         stack.run("up", "--yes", "--skip-preview", "--refresh", "--suppress-outputs")
     save_ca(stack)
     with engine.connect(settings.docker_host) as client, step("Every container is healthy"):
@@ -79,11 +78,11 @@ def _make_stack(stack: Stack) -> None:
 def _settle_images(stack: Stack) -> Settings:
     """Decide once, on the first run, where images come from, and write it down in the stack's config.
 
-    Nothing is decided for a stack whose config says it.
+    Nothing is decided for a stack whose config says it, nor for one on another machine.
     """
     texts, _ = stack.config()
     settings = stack.settings()
-    if stack.name != LOCAL_STACK or texts.get("imageSource"):
+    if settings.target != "local" or texts.get("imageSource"):
         return settings
     with step("Where images come from") as this:
         this.say("asking the registry")

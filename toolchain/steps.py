@@ -81,6 +81,7 @@ class Step:
         self._total = 0
         self._counting_since = self._started
         self._outcome = ""
+        self._silent = False
         self._closed = threading.Event()
         self._lock = threading.Lock()
         if not self._live:
@@ -112,6 +113,13 @@ class Step:
         """Print a line that stays, above the live line."""
         with self._lock:
             self._write(f"\r\x1b[K  {text}\n" if self._live else f"  {text}\n")
+
+    def hand_over(self) -> None:
+        """Show nothing until the end: another program writes to the terminal now, and shows progress of its own."""
+        with self._lock:
+            self._silent = True
+            if self._live:
+                self._write(f"\r\x1b[K{self.title} ...\n")
 
     def run(
         self,
@@ -204,7 +212,7 @@ class Step:
 
     def _draw(self) -> None:
         with self._lock:
-            if self._closed.is_set():
+            if self._closed.is_set() or self._silent:
                 return
             text = f"{self.title} ... {self._status()}"
             if self._live:
@@ -225,11 +233,11 @@ class Step:
             self._closed.set()
         self._ticker.join()
         took = duration(time.monotonic() - self._started)
-        start = "\r\x1b[K" if self._live else ""
+        start = "\r\x1b[K" if self._live and not self._silent else ""
         if succeeded:
             ending = f"{self._outcome} ({took})" if self._outcome else f"done in {took}"
             self._write(f"{start}{self.title} ... {ending}\n")
-        elif self._live:
+        elif self._live and not self._silent:
             self._write("\n")
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from components.container import REPLACE_ON_CHANGES
 from tests.recording import ROOT, UNKNOWN, Recording, Registration, is_sealed, record, unseal
 from tests.samples import LOCAL, SECRETS
 
@@ -127,7 +128,7 @@ def test_one_shots_have_only_what_a_seed_needs(recording: Recording) -> None:
 
 def test_changes_that_the_provider_would_not_carry_out_replace_the_container(recording: Recording) -> None:
     for each in recording.of_type(CONTAINER):
-        assert set(each.replace_on_changes) == {"healthcheck", "init", "mounts", "tmpfs"}, each.name
+        assert each.replace_on_changes == REPLACE_ON_CHANGES, each.name
         assert each.delete_before_replace is True, each.name
         assert not each.ignore_changes, each.name
 

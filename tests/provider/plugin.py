@@ -24,7 +24,7 @@ from google.protobuf import empty_pb2, json_format, struct_pb2
 from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, plugin_pb2, provider_pb2, provider_pb2_grpc
 
 from toolchain import plugins
-from toolchain.places import Places
+from toolchain.places import ROOT, Places
 
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 """Stands for a value that is not known in a preview."""
@@ -106,6 +106,7 @@ class Plugin:
             stderr=subprocess.DEVNULL,
             text=True,
             env=None if environ is None else dict(environ),
+            cwd=ROOT,  # where the Pulumi engine runs it: paths of build contexts are relative
         )
         try:
             assert process.stdout is not None

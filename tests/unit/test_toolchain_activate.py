@@ -38,7 +38,8 @@ def clone(tmp_path: Path) -> Path:
 
 
 def activated(shell: str, clone: Path, script: str, before: str = "") -> subprocess.CompletedProcess[str]:
-    command = [shell, "-c", f"set -eu; {before}\n. ./activate\n{script}"]
+    # Whoever runs the tests may have chosen an environment already.
+    command = [shell, "-c", f"set -eu; unset MATRIX_ENV; {before}\n. ./activate\n{script}"]
     return subprocess.run(command, cwd=clone, capture_output=True, text=True, check=False)
 
 

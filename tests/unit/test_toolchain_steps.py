@@ -12,6 +12,16 @@ import pytest
 from toolchain.steps import StepFailed, duration, main_guard, step
 
 
+def test_a_step_is_silent_while_another_program_shows_its_own_progress(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("toolchain.steps._PLAIN_INTERVAL", 0.02)
+    with step("Deploying") as running:
+        running.hand_over()
+        time.sleep(0.2)
+    assert capsys.readouterr().out.splitlines() == ["Deploying ...", "Deploying ... done in 0.2 s"]
+
+
 def test_a_step_says_its_title_and_its_time(capsys: pytest.CaptureFixture[str]) -> None:
     with step("Making tea"):
         pass

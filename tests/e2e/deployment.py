@@ -1,0 +1,180 @@
+"""A stack deployed the way a user does it: a clean copy of the work tree, a config file, ``make up``."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import docker
+import yaml
+from docker.models.containers import Container
+
+from components.container import LABEL_STACK
+from ops.stack import VOLUME_TYPE
+from tests.recording import ROOT
+
+
+@dataclass
+class Deployment:
+    """One stack in a copy of the work tree."""
+
+    stack: str
+    folder: Path
+    ports: tuple[int, int, int]
+    settings: Mapping[str, str]
+    client: docker.DockerClient = field(default_factory=docker.from_env)
+    timings: dict[str, float] = field(default_factory=dict)
+    printed: list[str] = field(default_factory=list)
+    """What each command printed."""
+
+    @property
+    def url(self) -> str:
+        """Base URL for clients."""
+        return f"https://localhost:{self.ports[1]}"
+
+    @property
+    def federation_url(self) -> str:
+        """Base URL for other homeservers."""
+        return f"https://localhost:{self.ports[2]}"
+
+    @property
+    def ca(self) -> str:
+        """File of the CA certificate."""
+        return str(self.folder / ".state" / f"{self.stack}-ca.pem")
+
+    @property
+    def config_file(self) -> Path:
+        """The stack's config."""
+        return self.folder / f"Pulumi.{self.stack}.yaml"
+
+    def prepare(self) -> None:
+        """Copy the work tree, what is not committed yet included, and write the stack's config."""
+        listed = subprocess.run(
+            ["git", "ls-files", "-coz", "--exclude-standard"], cwd=ROOT, capture_output=True, check=True
+        )
+        for name in listed.stdout.decode().split("\0"):
+            if name and (ROOT / name).is_file():
+                (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(ROOT / name, self.folder / name)
+        self.write_config(self.settings)
+
+    def write_config(self, settings: Mapping[str, str]) -> None:
+        """Write the stack's config as a user would, without secrets."""
+        http, https, federation = self.ports
+        keys = {
+            "target": "local",
+            "tier": "1C1G",
+            "httpPort": str(http),
+            "httpsPort": str(https),
+            "federationPort": str(federation),
+            **settings,
+        }
+        config = {"config": {f"matrix:{key}": value for key, value in keys.items()}}
+        self.config_file.write_text(yaml.safe_dump(config))
+
+    def make(self, target: str, *, check: bool = True, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of the Makefile as a user would."""
+        started = time.monotonic()
+        result = subprocess.run(
+            ["make", target, *(f"{key}={value}" for key, value in {"STACK": self.stack, **variables}.items())],
+            cwd=self.folder,
+            env=_users_environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=900,
+        )
+        self.timings[target] = time.monotonic() - started
+        self.printed.append(result.stdout + result.stderr)
+        assert not check or result.returncode == 0, f"make {target}\n{result.stdout[-6000:]}\n{result.stderr[-3000:]}"
+        assert "Traceback" not in result.stdout + result.stderr
+        return result
+
+    def seconds(self, target: str) -> str:
+        """Return how long the last run of a command took, for people."""
+        return f"{self.timings[target]:.1f}"
+
+    def pulumi(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run the Pulumi CLI in the activated environment."""
+        result = subprocess.run(
+            ["sh", "-c", '. ./activate && exec pulumi "$@"', "sh", *arguments, "--stack", self.stack],
+            cwd=self.folder,
+            env=_users_environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=600,
+        )
+        assert not check or result.returncode == 0, (
+            f"pulumi {arguments}\n{result.stdout[-6000:]}\n{result.stderr[-3000:]}"
+        )
+        return result
+
+    def containers(self) -> list[Container]:
+        """Return the stack's containers, one-shots included."""
+        return list(self.client.containers.list(all=True, filters={"label": f"{LABEL_STACK}={self.stack}"}))
+
+    def container(self, service: str) -> Container:
+        """Return the container of a service."""
+        return self.client.containers.get(f"matrix-{self.stack}-{service}")
+
+    def left_in_the_docker_engine(self) -> list[str]:
+        """Return the names of everything there that carries the stack's label."""
+        filters = {"label": f"{LABEL_STACK}={self.stack}"}
+        return [
+            *(str(each.name) for each in self.containers()),
+            *(str(each.name) for each in self.client.volumes.list(filters=filters)),
+            *(str(each.name) for each in self.client.networks.list(filters=filters)),
+        ]
+
+    def remove(self) -> None:
+        """Remove what is left after a test that failed."""
+        filters = {"label": f"{LABEL_STACK}={self.stack}"}
+        for container in self.containers():
+            container.remove(force=True)
+        for volume in self.client.volumes.list(filters=filters):
+            volume.remove()
+        for network in self.client.networks.list(filters=filters):
+            network.remove()
+        self.client.close()
+
+    def configure(self, key: str, value: str) -> None:
+        """Change a setting."""
+        self.pulumi("config", "set", key, value)
+
+    def secrets(self) -> Mapping[str, str]:
+        """Return the stack's secrets, in clear."""
+        shown = json.loads(self.pulumi("config", "--json", "--show-secrets").stdout)
+        return {name: entry["value"] for name, entry in shown.items() if entry["secret"]}
+
+    def resources(self) -> Sequence[Mapping[str, Any]]:
+        """Return the resources in the state."""
+        resources: list[Mapping[str, Any]] = json.loads(self.pulumi("stack", "export").stdout)["deployment"][
+            "resources"
+        ]
+        return resources
+
+    def started_at(self) -> Mapping[str, str]:
+        """Return the id of each container and when it was started."""
+        return {f"{each.name} {each.id}": each.attrs["State"]["StartedAt"] for each in self.containers()}
+
+    def data_volumes(self) -> set[str]:
+        """Return the names of the protected volumes in the state."""
+        return {
+            each["outputs"]["name"] for each in self.resources() if each["type"] == VOLUME_TYPE and each.get("protect")
+        }
+
+
+def _users_environment() -> Mapping[str, str]:
+    """Return this process's environment without what the activated one of the tests has set."""
+    ours = ("PULUMI_", "MATRIX_", "VIRTUAL_ENV", "PYTHON", "MAKE", "MFLAGS")
+    return {key: value for key, value in os.environ.items() if not key.startswith(ours)}
