@@ -158,10 +158,9 @@ def _networks(networks: Sequence[NetworkAttachment]) -> list[docker.ContainerNet
 
 
 def _ports(ports: Sequence[PublishedPort]) -> list[docker.ContainerPortArgs]:
-    # The provider reads ports back sorted by the inner one, and any other order is a replacement at every run.
     return [
         docker.ContainerPortArgs(internal=port.internal, external=port.external, ip=port.address, protocol="tcp")
-        for port in sorted(ports, key=lambda port: port.internal)
+        for port in ports
     ]
 
 

@@ -79,7 +79,9 @@ class Stack:
         if result.returncode:
             raise StepFailed(
                 step=f"pulumi {' '.join(arguments[:2])}",
-                reason=result.stderr.strip() or f"it ended with exit code {result.returncode}",
+                # Pulumi does not say which file.
+                reason=result.stderr.strip().replace("invalid YAML file", f"{self.config_file.name} is not valid YAML")
+                or f"it ended with exit code {result.returncode}",
                 log=None,
                 remedy="correct it and run the same command again",
             )

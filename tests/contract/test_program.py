@@ -145,7 +145,6 @@ def test_only_nginx_publishes_ports(recording: Recording) -> None:
     for each in recording.of_type(CONTAINER):
         ports = each.inputs.get("ports", [])
         assert bool(ports) == (each.name == "nginx"), each.name
-        assert [port["internal"] for port in ports] == sorted(port["internal"] for port in ports)
         assert all(port["ip"] for port in ports)
 
 
