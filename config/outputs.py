@@ -114,10 +114,8 @@ def plain_outputs(settings: Settings) -> PlainOutputs:
 
 def well_known(settings: Settings) -> WellKnownOutput:
     """Return the documents of server discovery (Matrix specification, client-server and server-server API)."""
-    # Synapse puts a slash at the end of the base URL that it serves; Conduit serves it as it is.
-    slash = "/" if settings.homeserver == "synapse" else ""
     return {
-        "client": {"m.homeserver": {"base_url": settings.homeserver_url + slash}},
+        "client": {"m.homeserver": {"base_url": settings.homeserver_url}},
         "server": {"m.server": settings.federation_address} if settings.federation else {},
     }
 

@@ -41,7 +41,7 @@ EXPECTED: Mapping[HomeserverName, Expected] = {
     ),
     "synapse": Expected(
         stages=("m.login.registration_token", "m.login.dummy"),
-        newest_version="v1.12",
+        newest_version="v1.15",
         room_version="12",
         federation_name="Synapse",
         wrong_token=frozenset({401}),

@@ -21,6 +21,12 @@ from tests.services.conftest import Bench, execute
 
 LIMIT = 2**20
 CORS = "access-control-allow-origin"
+CORS_HEADERS = {
+    CORS: "*",
+    "access-control-allow-methods": "GET, POST, PUT, DELETE, OPTIONS",
+    "access-control-allow-headers": "X-Requested-With, Content-Type, Authorization",
+}
+"""Matrix specification, client-server API, section "Web browser clients"."""
 
 
 @dataclass
@@ -87,6 +93,7 @@ def edge(bench: Bench, self_signed: tuple[str, str], tmp_path_factory: pytest.Te
         upstream=f"{address}:8008",
         upload_limit=LIMIT,
         workers=1,
+        well_known={"client": {"m.homeserver": {"base_url": "https://localhost"}}, "server": {"m.server": "x:443"}},
         guesses_per_minute=30,
         guesses_burst=5,
     )
@@ -173,7 +180,6 @@ def test_the_federation_port_answers_under_any_name(edge: Edge) -> None:
         "/_matrix//client/versions",
         "/_matrix/client/v3/sync?since=a%20b&filter=%7B%7D",
         "/_matrix/media/v3/download/x/%E4%BE%8B",
-        "/.well-known/matrix/server",
     ],
 )
 def test_a_path_reaches_the_homeserver_unchanged(edge: Edge, path: str) -> None:
@@ -213,6 +219,20 @@ def test_one_byte_more_is_refused_in_matrix_terms(edge: Edge, path: str) -> None
 
 def test_an_answer_of_the_homeserver_has_its_own_cors_header_only(edge: Edge) -> None:
     assert edge.ask("GET", "/_matrix/client/versions").header(CORS) == ["*"]
+
+
+@pytest.mark.parametrize("name", ["client", "server"])
+def test_discovery_is_served_to_browsers_and_homeservers(edge: Edge, name: str) -> None:
+    path = f"/.well-known/matrix/{name}"
+    answer = edge.ask("GET", path)
+    assert answer.status == 200
+    assert set(answer.json()) == {{"client": "m.homeserver", "server": "m.server"}[name]}
+    assert answer.header("Content-Type") == ["application/json"]
+    assert edge.ask("OPTIONS", path).status == 204
+    assert edge.ask("POST", path).status == 405
+    for each in (answer, edge.ask("OPTIONS", path)):
+        assert [each.header(header) for header in CORS_HEADERS] == [[value] for value in CORS_HEADERS.values()]
+    assert edge.ask("GET", "/.well-known/matrix/support").status == 404
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 from components.services.nginx.render import NginxConfig, render_files
@@ -16,6 +17,10 @@ CONFIG = NginxConfig(
     upstream="10.89.64.2:6167",
     upload_limit=20 * 2**20,
     workers=2,
+    well_known={
+        "client": {"m.homeserver": {"base_url": "https://matrix.example.com:8443"}},
+        "server": {"m.server": "matrix.example.com:8443"},
+    },
 )
 
 
@@ -42,6 +47,16 @@ def test_hsts_is_for_real_domain_names_only() -> None:
 def test_only_synapse_has_pages_of_its_own() -> None:
     assert "_synapse/client" in render_files(CONFIG)["nginx.conf"]
     assert "_synapse" not in render_files(replace(CONFIG, synapse=False))["nginx.conf"]
+
+
+def test_discovery_names_the_published_port_and_an_empty_document_is_not_served() -> None:
+    files = render_files(CONFIG)
+    assert json.loads(files[".well-known/matrix/server"]) == {"m.server": "matrix.example.com:8443"}
+    assert "location = /.well-known/matrix/server" in files["nginx.conf"]
+    files = render_files(replace(CONFIG, federation=False, well_known={**CONFIG.well_known, "server": {}}))
+    assert ".well-known/matrix/server" not in files
+    assert "location = /.well-known/matrix/server" not in files["nginx.conf"]
+    assert "location = /.well-known/matrix/client" in files["nginx.conf"]
 
 
 def test_the_path_is_passed_on_untouched() -> None:

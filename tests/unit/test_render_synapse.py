@@ -53,7 +53,6 @@ def test_federation_off_closes_both_directions() -> None:
     config = parsed(replace(CONFIG, federation=False))
     assert config["listeners"][0]["resources"][0]["names"] == ["client"]
     assert config["federation_domain_whitelist"] == []
-    assert config["serve_server_wellknown"] is False
     assert parsed()["listeners"][0]["resources"][0]["names"] == ["client", "federation"]
     assert "federation_domain_whitelist" not in parsed()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -38,9 +39,10 @@ def clone(tmp_path: Path) -> Path:
 
 
 def activated(shell: str, clone: Path, script: str, before: str = "") -> subprocess.CompletedProcess[str]:
+    command = [shell, "-c", f"set -eu; {before}\n. ./activate\n{script}"]
     # Whoever runs the tests may have chosen an environment already.
-    command = [shell, "-c", f"set -eu; unset MATRIX_ENV; {before}\n. ./activate\n{script}"]
-    return subprocess.run(command, cwd=clone, capture_output=True, text=True, check=False)
+    environment = {name: value for name, value in os.environ.items() if name != "MATRIX_ENV"}
+    return subprocess.run(command, cwd=clone, env=environment, capture_output=True, text=True, check=False)
 
 
 def test_the_environment_is_set(shell: str, clone: Path, tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from components.container import (
 from components.platform import Platform
 from components.seed import Seed, SeedArgs
 from components.services.nginx.render import NginxConfig, render_files
+from config.outputs import well_known
 
 USER: Final = 2100
 HTTP, HTTPS, FEDERATION, OWN_HEALTH = 8080, 8443, 8448, 8081
@@ -51,6 +52,7 @@ class Nginx(pulumi.ComponentResource):
         super().__init__("matrix:service:Nginx", name, {}, opts)
         child = pulumi.ResourceOptions(parent=self)
         platform, settings = args.platform, args.platform.settings
+        documents = well_known(settings)
         config = NginxConfig(
             server_name=settings.server_name,
             matrix_host=settings.matrix_host,
@@ -61,6 +63,7 @@ class Nginx(pulumi.ComponentResource):
             upstream=args.upstream,
             upload_limit=settings.upload_limit,
             workers=platform.tier.cpus,
+            well_known={"client": documents["client"], "server": documents["server"]},
         )
         seed = Seed(
             name,

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Final, final
+from typing import Final, Literal, final
 
 from components.templates import render
 
-_INCLUDES: Final = ("proxy.conf", "errors.conf", "headers.conf", "cors.conf", "health.conf", "upstream-health.conf")
+_INCLUDES: Final = (
+    "proxy.conf",
+    "errors.conf",
+    "headers.conf",
+    "cors.conf",
+    "health.conf",
+    "upstream-health.conf",
+    "well-known.conf",
+)
 
 
 @final
@@ -29,6 +38,8 @@ class NginxConfig:
     upload_limit: int
     """Bytes, exactly the homeserver's."""
     workers: int
+    well_known: Mapping[Literal["client", "server"], Mapping[str, object]]
+    """Documents of server discovery, by the last part of their path; an empty one is not served."""
     guesses_per_minute: int = 30
     """How many logins and registrations an address may try."""
     guesses_burst: int = 20
@@ -37,8 +48,10 @@ class NginxConfig:
 def render_files(config: NginxConfig) -> Mapping[str, str]:
     """Return the files of the config volume but for certificates."""
     https = 443
+    documents = {name: document for name, document in config.well_known.items() if document}
     values = {
         **asdict(config),
+        "well_known": sorted(documents),
         "names": " ".join(sorted({config.server_name, config.matrix_host})),
         "https_suffix": "" if config.https_port == https else f":{config.https_port}",
         # A single label is a name of the machine itself or of its network.
@@ -50,4 +63,5 @@ def render_files(config: NginxConfig) -> Mapping[str, str]:
         **files,
         "static/index.html": render("nginx", "index.html", **values),
         "static/health.json": '{"status":"ok"}\n',
+        **{f".well-known/matrix/{name}": json.dumps(document) for name, document in documents.items()},
     }
