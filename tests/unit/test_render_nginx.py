@@ -53,7 +53,9 @@ def test_discovery_names_the_published_port_and_an_empty_document_is_not_served(
     files = render_files(CONFIG)
     assert json.loads(files[".well-known/matrix/server"]) == {"m.server": "matrix.example.com:8443"}
     assert "location = /.well-known/matrix/server" in files["nginx.conf"]
-    files = render_files(replace(CONFIG, federation=False, well_known={**CONFIG.well_known, "server": {}}))
+    files = render_files(
+        replace(CONFIG, federation=False, well_known={"client": CONFIG.well_known["client"], "server": {}})
+    )
     assert ".well-known/matrix/server" not in files
     assert "location = /.well-known/matrix/server" not in files["nginx.conf"]
     assert "location = /.well-known/matrix/client" in files["nginx.conf"]

@@ -52,7 +52,6 @@ class Nginx(pulumi.ComponentResource):
         super().__init__("matrix:service:Nginx", name, {}, opts)
         child = pulumi.ResourceOptions(parent=self)
         platform, settings = args.platform, args.platform.settings
-        documents = well_known(settings)
         config = NginxConfig(
             server_name=settings.server_name,
             matrix_host=settings.matrix_host,
@@ -63,7 +62,7 @@ class Nginx(pulumi.ComponentResource):
             upstream=args.upstream,
             upload_limit=settings.upload_limit,
             workers=platform.tier.cpus,
-            well_known={"client": documents["client"], "server": documents["server"]},
+            well_known=well_known(settings),
         )
         seed = Seed(
             name,

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Final, Literal, final
+from typing import Final, final
 
 from components.templates import render
+from config.outputs import WellKnownOutput
 
-_INCLUDES: Final = (
+_FILES: Final = (
+    "nginx.conf",
     "proxy.conf",
     "errors.conf",
     "headers.conf",
@@ -38,7 +40,7 @@ class NginxConfig:
     upload_limit: int
     """Bytes, exactly the homeserver's."""
     workers: int
-    well_known: Mapping[Literal["client", "server"], Mapping[str, object]]
+    well_known: WellKnownOutput
     """Documents of server discovery, by the last part of their path; an empty one is not served."""
     guesses_per_minute: int = 30
     """How many logins and registrations an address may try."""
@@ -58,7 +60,7 @@ def render_files(config: NginxConfig) -> Mapping[str, str]:
         "hsts": "." in config.matrix_host,
         "retry_after_ms": 60_000 // config.guesses_per_minute,
     }
-    files = {name: render("nginx", name, **values) for name in ("nginx.conf", *_INCLUDES)}
+    files = {name: render("nginx", name, **values) for name in _FILES}
     return {
         **files,
         "static/index.html": render("nginx", "index.html", **values),
