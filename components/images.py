@@ -16,6 +16,7 @@ from config.catalogue import (
     ImageName,
     ImageSource,
     image_reference,
+    missing_inputs,
     recipe_hash,
 )
 
@@ -80,5 +81,18 @@ class Images(pulumi.ComponentResource):
             ),
             triggers={"recipe": recipe_hash(name, self._args.root)},
             keep_locally=True,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[base.resource] if base else None),
+            opts=pulumi.ResourceOptions(
+                parent=self, depends_on=[base.resource] if base else None, hooks=self._inputs_hook(name)
+            ),
         )
+
+    def _inputs_hook(self, name: ImageName) -> pulumi.ResourceHookBinding:
+        """Make a build without its prepared inputs fail with a sentence. It runs only when something is to be built."""
+
+        def check(_: pulumi.ResourceHookArgs) -> None:
+            if missing_inputs(name, self._args.root):
+                raise pulumi.RunError(
+                    f"what the image {name} is built from is not prepared: run `make images`, and this again"
+                )
+
+        return pulumi.ResourceHookBinding(before_create=[pulumi.ResourceHook(f"{name}-image-inputs", check)])

@@ -125,6 +125,17 @@ def recipe_tag(name: ImageName, root: Path) -> str:
     return f"matrix-homeserver/{name}:{recipe_hash(name, root)}"
 
 
+def inputs_folder(name: ImageName, root: Path) -> Path:
+    """Return the folder in which the recipe of an image finds what `make images` prepared."""
+    return root / IMAGES_FOLDER / name / INPUTS_FOLDER
+
+
+def missing_inputs(name: ImageName, root: Path) -> list[Path]:
+    """Return the prepared inputs that a build of an image needs and that are not there."""
+    paths = [inputs_folder(name, root) / each for each in CATALOGUE[name].inputs]
+    return [path for path in paths if not path.exists()]
+
+
 def registry_reference(name: ImageName, prefix: str) -> str:
     """Return the reference an image is pulled by, rewritten to ``prefix`` where one is set.
 

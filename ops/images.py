@@ -14,7 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from config.catalogue import CATALOGUE, IMAGES_FOLDER, INPUTS_FOLDER, ImageName, recipe_hash
+from config.catalogue import CATALOGUE, IMAGES_FOLDER, ImageName, inputs_folder, missing_inputs, recipe_hash
 from ops import command
 from ops.stack import ROOT
 from toolchain import distribution
@@ -41,12 +41,6 @@ _WITHOUT_DOCUMENTATION: Final = tuple(
 )
 
 
-def missing_inputs(names: Sequence[ImageName], root: Path) -> list[Path]:
-    """Return the prepared inputs that builds of these images need and that are not there."""
-    paths = [_inputs(root, name) / each for name in names for each in CATALOGUE[name].inputs]
-    return [path for path in paths if not path.exists()]
-
-
 def prepare(names: Sequence[ImageName], root: Path = ROOT) -> None:
     """Prepare what builds of these images need.
 
@@ -64,10 +58,10 @@ def prepare(names: Sequence[ImageName], root: Path = ROOT) -> None:
 def _prepare(name: ImageName, what: str, places: Places, root: Path) -> None:
     # The recipe of the base does not say for which processor; everything else in the key follows from the recipe.
     cached = places.cache / IMAGES_FOLDER / f"{name}-{recipe_hash(name, root)}-{System.here().arch}"
-    inputs = _inputs(root, name)
+    inputs = inputs_folder(name, root)
     mark = inputs / _MADE_AS
     with step(_TITLES[name]) as this:
-        if not missing_inputs([name], root) and mark.is_file() and mark.read_text() == cached.name:
+        if not missing_inputs(name, root) and mark.is_file() and mark.read_text() == cached.name:
             this.reused()
             return
         if not (cached / what).exists():
@@ -77,10 +71,6 @@ def _prepare(name: ImageName, what: str, places: Places, root: Path) -> None:
             this.say("linking it into the image's folder")
             _link(cached / what, folder / what)
             (folder / _MADE_AS).write_text(cached.name)
-
-
-def _inputs(root: Path, name: ImageName) -> Path:
-    return root / IMAGES_FOLDER / name / INPUTS_FOLDER
 
 
 def _link(source: Path, target: Path) -> None:

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, final
+from unittest import mock
 
 import pulumi
 from google.protobuf.json_format import MessageToDict
@@ -168,6 +169,13 @@ class _Monitor(pulumi_mocks.MockMonitor):
         return super().RegisterResourceOutputs(request)  # type: ignore[no-untyped-call]
 
 
+def _registered(_hook: pulumi.ResourceHook) -> asyncio.Future[None]:
+    """Stand in for the registration of a hook, which needs a Pulumi engine that calls it."""
+    done: asyncio.Future[None] = asyncio.get_event_loop().create_future()
+    done.set_result(None)
+    return done
+
+
 @contextmanager
 def _environment(values: Mapping[str, str]) -> Iterator[None]:
     before = {key: os.environ.get(key) for key in values}
@@ -207,7 +215,10 @@ def record(
             assert isinstance(root, Stack)
             root.register_outputs(root.outputs)
 
-        with _environment({"PULUMI_CONFIG": json.dumps(texts), "PULUMI_CONFIG_SECRET_KEYS": json.dumps(sealed)}):
+        with (
+            _environment({"PULUMI_CONFIG": json.dumps(texts), "PULUMI_CONFIG_SECRET_KEYS": json.dumps(sealed)}),
+            mock.patch("pulumi.resource_hooks.register_resource_hook", _registered),
+        ):
             program()
     finally:
         loop.close()

@@ -86,6 +86,20 @@ def test_a_plain_pulumi_up_without_secrets_names_the_command_that_makes_them(dep
     assert "Traceback" not in result.stdout + result.stderr
 
 
+def test_a_plain_pulumi_up_without_the_images_inputs_names_the_command_that_prepares_them(
+    deployment: Deployment,
+) -> None:
+    deployment.write_config(SETTINGS)
+    deployment.make("secrets")
+    try:
+        result = deployment.pulumi("up", "--yes", "--skip-preview", check=False)
+        assert result.returncode != 0
+        assert "run `make images`" in result.stdout + result.stderr
+        assert "Traceback" not in result.stdout + result.stderr
+    finally:
+        deployment.make("purge", CONFIRM=deployment.stack)
+
+
 @pytest.mark.parametrize("command", ["status", "outputs", "token", "preview", "down", "purge"])
 def test_a_stack_that_is_not_there_is_told_in_a_sentence(deployment: Deployment, command: str) -> None:
     result = deployment.make(command, check=False, STACK="nobody")

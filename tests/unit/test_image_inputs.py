@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from config.catalogue import missing_inputs
 from ops import images
 from toolchain.places import Places
 from toolchain.steps import Step, StepFailed
@@ -42,11 +43,11 @@ def test_inputs_are_made_once(root: Path, monkeypatch: pytest.MonkeyPatch) -> No
         target.write_text("archive")
 
     use(monkeypatch, maker)
-    assert [path.name for path in images.missing_inputs(["base"], root)] == ["rootfs.tar"]
+    assert [path.name for path in missing_inputs("base", root)] == ["rootfs.tar"]
     images.prepare(["base"], root)
     images.prepare(["base"], root)
     assert len(made) == 1
-    assert images.missing_inputs(["base"], root) == []
+    assert missing_inputs("base", root) == []
     assert (root / "images/base/inputs/rootfs.tar").read_text() == "archive"
 
 
@@ -71,7 +72,7 @@ def test_what_failed_half_way_is_not_taken_for_whole(root: Path, monkeypatch: py
     use(monkeypatch, broken)
     with pytest.raises(StepFailed, match="mirror went away"):
         images.prepare(["base"], root)
-    assert images.missing_inputs(["base"], root) != []
+    assert missing_inputs("base", root) != []
     use(monkeypatch, writing("archive"))
     images.prepare(["base"], root)
     assert (root / "images/base/inputs/rootfs.tar").read_text() == "archive"
