@@ -21,10 +21,6 @@ class Expected:
     turn_without_server: frozenset[int]
     """Status of ``/voip/turnServer`` where no TURN server is declared."""
     uses_redis: bool
-    sliding_sync: str
-    """Path of simplified sliding sync (MSC4186, or its ancestor MSC3575)."""
-    federation_off: int
-    """Status of ``/_matrix/federation/v1/version`` where federation is off."""
 
 
 EXPECTED: Mapping[HomeserverName, Expected] = {
@@ -36,8 +32,6 @@ EXPECTED: Mapping[HomeserverName, Expected] = {
         wrong_token=frozenset({401, 403}),
         turn_without_server=frozenset({200, 404}),
         uses_redis=False,
-        sliding_sync="/_matrix/client/unstable/org.matrix.msc3575/sync",
-        federation_off=500,
     ),
     "synapse": Expected(
         stages=("m.login.registration_token", "m.login.dummy"),
@@ -47,7 +41,5 @@ EXPECTED: Mapping[HomeserverName, Expected] = {
         wrong_token=frozenset({401}),
         turn_without_server=frozenset({200, 404}),
         uses_redis=True,
-        sliding_sync="/_matrix/client/unstable/org.matrix.simplified_msc3575/sync",
-        federation_off=404,
     ),
 }

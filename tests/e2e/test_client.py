@@ -63,12 +63,15 @@ def test_a_long_poll_brings_what_another_user_says(homeserver: Deployed, convers
         await asyncio.to_thread(
             homeserver.matrix.with_client, second, lambda other: say(other, conversation.room, "are you there?")
         )
-        answer = await waiting
-        assert isinstance(answer, SyncResponse), answer
-        (event,) = [
-            each for each in answer.rooms.join[conversation.room].timeline.events if isinstance(each, RoomMessageText)
-        ]
-        return event.body, time.monotonic() - asked
+        # Other news may end a poll (Conduit: of the answer before); a client polls again.
+        while True:
+            answer = await waiting
+            assert isinstance(answer, SyncResponse), answer
+            joined = answer.rooms.join.get(conversation.room)
+            for event in joined.timeline.events if joined else []:
+                if isinstance(event, RoomMessageText):
+                    return event.body, time.monotonic() - asked
+            waiting = asyncio.create_task(client.sync(timeout=25_000))
 
     text, seconds = homeserver.matrix.with_client(first, wait)
     assert text == "are you there?"

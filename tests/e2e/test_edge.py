@@ -14,6 +14,8 @@ from Crypto.Signature import eddsa
 
 from tests.e2e.conftest import UPLOAD_LIMIT, Conversation, Deployed
 
+SLIDING_SYNC = "/_matrix/client/unstable/org.matrix.simplified_msc3575/sync"
+"""MSC4186."""
 ORIGIN = {"Origin": "https://app.example"}
 CORS = ("Access-Control-Allow-Origin", "Access-Control-Allow-Methods", "Access-Control-Allow-Headers")
 
@@ -112,7 +114,7 @@ def test_sliding_sync_gives_a_position(homeserver: Deployed, conversation: Conve
     body = {"lists": {"rooms": {"ranges": [[0, 9]], "required_state": [], "timeline_limit": 1, "sort": ["by_recency"]}}}
     answer = homeserver.matrix.ask(
         "POST",
-        f"{homeserver.expected.sliding_sync}?timeout=0",
+        f"{SLIDING_SYNC}?timeout=0",
         token=conversation.first.access_token,
         json=body,
     )
