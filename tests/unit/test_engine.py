@@ -1,0 +1,38 @@
+"""What is asked of a Docker engine before anything is created."""
+
+from __future__ import annotations
+
+from typing import Any
+from unittest import mock
+
+import pytest
+
+from ops import engine
+from tests.samples import settings
+from toolchain.steps import StepFailed
+
+
+def docker_engine(**answers: Any) -> Any:  # noqa: ANN401 (a Docker client, as far as it is asked)
+    return mock.Mock(**answers)
+
+
+def test_a_machine_with_too_few_processors_is_told_before_anything_is_created() -> None:
+    client = docker_engine(**{"info.return_value": {"NCPU": 2}})
+    engine.check_machine(client, settings(tier="2C4G"))
+    with pytest.raises(
+        StepFailed, match="tier 4C8G gives a container up to 4 processors; this machine has 2"
+    ) as failure:
+        engine.check_machine(client, settings(tier="4C8G"))
+    assert "pulumi config set tier" in failure.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("state", "seen"),
+    [
+        ({"Running": True, "Status": "running", "Health": {"Status": "starting"}}, "starting"),
+        ({"Running": True, "Status": "running"}, "running"),
+        ({"Running": False, "Status": "exited", "Health": {"Status": "healthy"}}, "exited"),
+    ],
+)
+def test_a_stopped_container_is_not_healthy_whatever_its_last_check_said(state: dict[str, Any], seen: str) -> None:
+    assert engine.health(mock.Mock(attrs={"State": state})) == seen
