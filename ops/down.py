@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from ops import command
-from ops.stack import VOLUME_TYPE, from_arguments, require
+from ops import command, engine
+from ops.repair import alone, repair
+from ops.stack import VOLUME_TYPE, Stack, from_arguments, require
 from toolchain.steps import StepFailed, step
 
 
 def main() -> None:
     """Destroy everything that is not protected."""
     stack = require(from_arguments("remove the stack's containers and networks; keep its data"))
+    with alone(stack):
+        _remove(stack)
+
+
+def _remove(stack: Stack) -> None:
     volumes = [each for each in stack.resources() if each["type"] == VOLUME_TYPE]
     unprotected = [each for each in volumes if each["urn"].endswith("-data") and not each.get("protect")]
     if unprotected:
@@ -20,6 +26,8 @@ def main() -> None:
             remedy=f"keep them: pulumi config set deleteProtection true && make up STACK={stack.name}\n"
             f"or remove them too: make purge STACK={stack.name}",
         )
+    with engine.connect(stack.docker_host()) as client:
+        repair(client, stack)
     with step(f"Stack {stack.name}: pulumi destroy") as this:
         this.hand_over()
         stack.run("destroy", "--yes", "--skip-preview", "--exclude-protected")

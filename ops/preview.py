@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from ops import command
+from ops import command, server_name
 from ops.stack import from_arguments, require
 
 
 def main() -> None:
     """Show the preview."""
     stack = require(from_arguments("show what would change"))
-    stack.settings()
+    server_name.check(stack, stack.settings())
     stack.run("preview", "--diff")
 
 

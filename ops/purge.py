@@ -6,7 +6,8 @@ import os
 import sys
 
 from config.settings import SECRET_KEYS
-from ops import command
+from ops import command, engine
+from ops.repair import alone, repair
 from ops.stack import Stack, from_arguments, require
 from toolchain.steps import StepFailed, step
 
@@ -15,6 +16,13 @@ def main() -> None:
     """Ask, then destroy all of it."""
     stack = require(from_arguments("remove the stack and all its data"))
     _ask(stack)
+    with alone(stack):
+        _remove(stack)
+
+
+def _remove(stack: Stack) -> None:
+    with engine.connect(stack.docker_host()) as client:
+        repair(client, stack)
     with step(f"Stack {stack.name}: pulumi destroy") as this:
         this.hand_over()
         stack.run("state", "unprotect", "--all", "--yes")

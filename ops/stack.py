@@ -18,6 +18,7 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 STATE_FOLDER: Final = ROOT / ".state"
 LOCAL_STACK: Final = "local"
 CONTAINER_TYPE: Final = "docker:index/container:Container"
+NETWORK_TYPE: Final = "docker:index/network:Network"
 VOLUME_TYPE: Final = "docker:index/volume:Volume"
 
 
@@ -123,6 +124,26 @@ class Stack:
         """Return the stack's outputs, secrets masked. Empty before the first `up`."""
         outputs: dict[str, Any] = json.loads(self.ask("stack", "output", "--json"))
         return outputs
+
+    @property
+    def lock_folder(self) -> Path:
+        """Where the backend keeps the locks of the stack."""
+        return STATE_FOLDER / "pulumi" / ".pulumi" / "locks" / "organization" / PROJECT / self.name
+
+    def docker_host(self) -> str:
+        """Return where the stack's Docker engine is: of what is deployed, else of the settings."""
+        deployed = self.outputs().get("dockerHost")
+        return str(deployed) if deployed else self.settings().docker_host
+
+    def ids(self, kind: str) -> set[str]:
+        """Return the ids of the resources of a type in the state."""
+        return {each["id"] for each in self.resources() if each["type"] == kind and each.get("id")}
+
+    def pending_operations(self) -> Sequence[Mapping[str, Any]]:
+        """Return the operations that were begun and whose end the state does not know."""
+        exported = json.loads(self.ask("stack", "export"))
+        pending: list[Mapping[str, Any]] = exported.get("deployment", {}).get("pending_operations") or []
+        return pending
 
     def resources(self) -> Sequence[Mapping[str, Any]]:
         """Return the resources in the state; secrets in it stay encrypted."""

@@ -12,10 +12,11 @@ from components.container import LABEL_ROLE
 from config.catalogue import CATALOGUE, ImageName, registry_reference
 from config.settings import LOCALHOST, Settings
 from config.stack_images import images_of
-from ops import command, engine, images
+from ops import command, engine, images, ownership, server_name
+from ops.repair import alone, repair
 from ops.secrets import make_missing
 from ops.service import Edge
-from ops.stack import CONTAINER_TYPE, LOCAL_STACK, ROOT, Stack, from_arguments
+from ops.stack import LOCAL_STACK, ROOT, Stack, from_arguments
 from toolchain.steps import StepFailed, step
 
 _READY_SECONDS = 60
@@ -24,15 +25,22 @@ _READY_SECONDS = 60
 def main() -> None:
     """Deploy the stack."""
     stack = from_arguments("deploy the stack")
+    with alone(stack):
+        _deploy(stack)
+
+
+def _deploy(stack: Stack) -> None:
     _make_stack(stack)
     settings = _settle_images(stack)
+    server_name.check(stack, settings)
     with engine.connect(settings.docker_host) as client:
         engine.check_machine(client, settings)
+        ownership.check(client, stack, settings)
         engine.check_ports(client, settings)
         _check_images(client, settings)
         if settings.image_source == "packages":
             images.prepare([name for name in images_of(settings) if CATALOGUE[name].recipe])
-        _remove_leftovers(client, stack)
+        repair(client, stack)
     # With --refresh: without it a container that was stopped or removed by hand goes unseen.
     with step(f"Stack {stack.name}: pulumi up") as this:
         this.hand_over()
@@ -130,24 +138,6 @@ def _check_images(client: docker.DockerClient, settings: Settings) -> None:
         remedy="set registryPrefix to a mirror that answers, or build from packages: "
         "pulumi config set imageSource packages && pulumi config set homeserver synapse",
     )
-
-
-def _remove_leftovers(client: docker.DockerClient, stack: Stack) -> None:
-    """Remove containers of this stack that stand in the way: never volumes.
-
-    Two kinds: those that the state does not know, because a run was cut off or the Docker engine could not start them
-    (their names are taken, and the next `up` would fail on that); and one-shots that failed, which are resources like
-    any other and would never run again.
-    """
-    known = {each["id"] for each in stack.resources() if each["type"] == CONTAINER_TYPE}
-    for container in engine.containers(client, stack.name):
-        state = container.attrs["State"]
-        failed = container.labels.get(LABEL_ROLE) == "one-shot" and (
-            state["Status"] == "created" or (state["Status"] == "exited" and state["ExitCode"] != 0)
-        )
-        if container.id not in known or failed:
-            container.remove(force=True)
-            print(f"Removed the container {container.name}, left over from a run that did not end well.")
 
 
 def _wait_until_healthy(client: docker.DockerClient, stack: Stack) -> None:

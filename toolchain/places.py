@@ -101,9 +101,13 @@ class System:
 
 
 @contextlib.contextmanager
-def only_one(places: Places) -> Iterator[None]:
-    """Hold the lock of the cache: two runs at a time would build the same things twice, or into each other."""
-    path = places.cache / "toolchain.lock"
+def only_one(path: Path, doing: str) -> Iterator[None]:
+    """Hold a lock file, and wait as long as another process does.
+
+    Args:
+        path: the file; it stays, with the number of the process that held it last.
+        doing: what a process does that holds it, for whoever has to wait.
+    """
     with path.open("a+", encoding="utf-8") as lock:
         said = False
         while True:
@@ -114,7 +118,7 @@ def only_one(places: Places) -> Iterator[None]:
                 if not said:
                     lock.seek(0)
                     holder = lock.read().strip() or "unknown"
-                    print(f"Another run (process {holder}) is providing the toolchain; waiting for it.", flush=True)
+                    print(f"Another run (process {holder}) is {doing}; waiting for it.", flush=True)
                     said = True
                 time.sleep(0.5)
         lock.seek(0)

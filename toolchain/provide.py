@@ -40,7 +40,8 @@ def main() -> int:
     places = Places.of(os.environ)
     system = System.here()
     places.make()
-    with only_one(places):
+    # Two runs at a time would build the same things twice, or into each other.
+    with only_one(places.cache / "toolchain.lock", "providing the toolchain"):
         provide_certificates(places)
         lock = places.root / ("requirements-test.txt" if for_tests else "requirements.txt")
         venv = python_env.provide_venv(places, lock)

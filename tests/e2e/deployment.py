@@ -99,6 +99,19 @@ class Deployment:
         assert "Traceback" not in result.stdout + result.stderr
         return result
 
+    def start(self, target: str, output: Path, **environment: str) -> subprocess.Popen[bytes]:
+        """Start a command of the Makefile in a session of its own, as a terminal would, and return at once."""
+        with output.open("wb") as sink:
+            return subprocess.Popen(
+                ["make", target, f"STACK={self.stack}"],
+                cwd=self.folder,
+                env={**_users_environment(), **environment},
+                stdin=subprocess.DEVNULL,
+                stdout=sink,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
     def seconds(self, target: str) -> str:
         """Return how long the last run of a command took, for people."""
         return f"{self.timings[target]:.1f}"

@@ -149,10 +149,14 @@ def test_a_changed_server_name_is_refused_before_anything_is_touched(deployed: D
     before = deployment.started_at()
     deployment.configure("serverName", "example.com")
     try:
-        preview = deployment.pulumi("preview", check=False)
-        assert preview.returncode != 0
-        assert "protect" in preview.stdout + preview.stderr
-        assert deployment.make("up", check=False).returncode != 0
+        plain = deployment.pulumi("preview", check=False)
+        assert plain.returncode != 0
+        assert "protect" in plain.stdout + plain.stderr
+        for command in ("preview", "up"):
+            result = deployment.make(command, check=False)
+            assert result.returncode != 0
+            assert "serverName is example.com" in result.stderr
+            assert "pulumi config set serverName localhost" in result.stderr
         assert deployment.started_at() == before
     finally:
         deployment.pulumi("config", "rm", "serverName")

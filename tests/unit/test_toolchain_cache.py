@@ -103,9 +103,8 @@ def test_a_cache_that_cannot_be_written_names_the_folder_and_the_setting(tmp_pat
 
 def test_a_second_run_waits_for_the_first_and_says_so(tmp_path: Path) -> None:
     script = (
-        "import sys, time; from pathlib import Path; from toolchain.places import Places, only_one\n"
-        "p = Places(root=Path('.'), cache=Path(sys.argv[1]))\n"
-        "with only_one(p):\n"
+        "import sys, time; from pathlib import Path; from toolchain.places import only_one\n"
+        "with only_one(Path(sys.argv[1]) / 'lock', 'providing the toolchain'):\n"
         "    print('in', flush=True); time.sleep(float(sys.argv[2]))\n"
     )
     command = [sys.executable, "-c", script, str(tmp_path)]

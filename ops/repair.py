@@ -1,0 +1,185 @@
+"""Put right what a run that was cut off has left behind, so that the next one starts from what is there.
+
+Looked for, in this order: a Pulumi engine that still works on the stack, the lock of one that does not, plugins without
+a Pulumi engine, containers and networks that the state does not know, and operations whose end it does not know.
+Volumes are never touched.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import docker
+from docker.errors import APIError
+from docker.models.containers import Container
+from docker.models.networks import Network
+
+from components.container import LABEL_ROLE, LABEL_STACK
+from ops import engine
+from ops.stack import CONTAINER_TYPE, NETWORK_TYPE, STATE_FOLDER, Stack
+from toolchain.places import only_one
+from toolchain.steps import Step, StepFailed, step
+
+_PATIENCE_SECONDS: Final = 600
+"""For a Pulumi engine whose `make` was killed: it goes on, and ends by itself."""
+_PROC: Final = Path("/proc")
+
+
+@contextlib.contextmanager
+def alone(stack: Stack) -> Iterator[None]:
+    """Let only one command at a time change a stack: another one would take what this one makes for left over."""
+    with only_one(STATE_FOLDER / f"{stack.name}.lock", f"working on the stack {stack.name}"):
+        yield
+
+
+def repair(client: docker.DockerClient, stack: Stack) -> None:
+    """Put right what earlier runs left; for a command that holds the stack (:func:`alone`).
+
+    Raises:
+        StepFailed: somebody else works on the stack.
+
+    """
+    with step(f"Stack {stack.name}: what earlier runs left") as this:
+        found = [*_locks(this, stack), *_plugins(), *_containers(client, stack), *_networks(client, stack)]
+        # Last: until then, the state says that what was found is the stack's own (ops/ownership.py).
+        found += _pending(stack)
+        for each in found:
+            this.note(each)
+        if not found:
+            this.outcome("nothing")
+
+
+def _locks(this: Step, stack: Stack) -> list[str]:
+    """Wait for a Pulumi engine that works on the stack, and cancel the locks of dead ones."""
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while held := [_holder(path) for path in stack.lock_folder.glob("*.json")]:
+        living = [(host, process) for host, process in held if _works(host, process)]
+        if not living:
+            stack.ask("cancel", "--yes")
+            return ["Cancelled the lock of a run that was cut off."]
+        host, process = living[0]
+        if host != socket.gethostname() or time.monotonic() > deadline:
+            raise StepFailed(
+                step=this.title,
+                reason=f"the stack is locked by process {process} on {host or 'an unknown machine'}",
+                log=None,
+                remedy=f"wait for it, or if it is no more: . ./activate && pulumi cancel {stack.name}",
+            )
+        this.say(f"waiting for Pulumi (process {process}) of an earlier run to end")
+        time.sleep(0.5)
+    return []
+
+
+def _holder(lock: Path) -> tuple[str, int]:
+    """Return machine and process that wrote a lock; a lock that was cut off in writing has process 0."""
+    try:
+        content = json.loads(lock.read_text(encoding="utf-8"))
+        return str(content["hostname"]), int(content["pid"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return socket.gethostname(), 0
+
+
+def _works(host: str, process: int) -> bool:
+    """Return whether the holder of a lock may still be at work. Of another machine nobody here can tell."""
+    if host != socket.gethostname():
+        return True
+    if not process:
+        return False
+    if not _PROC.is_dir():
+        try:
+            os.kill(process, 0)
+        except ProcessLookupError:
+            return False
+        return True
+    # The number may have gone to another program meanwhile; a zombie keeps its name.
+    name, state, _ = _process(process)
+    return name.startswith("pulumi") and state != "Z"
+
+
+def _process(process: int) -> tuple[str, str, int]:
+    """Return name, state and parent of a process; empty where there is none."""
+    try:
+        text = (_PROC / str(process) / "stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return "", "", 0
+    name, _, rest = text.partition("(")[2].rpartition(")")
+    state, parent = rest.split()[:2]
+    return name, state, int(parent)
+
+
+def _plugins() -> list[str]:
+    """End plugins of ours that lost their Pulumi engine: they may still be creating something."""
+    home = os.environ.get("PULUMI_HOME", "")
+    ended = []
+    for folder in _PROC.glob("[0-9]*") if home else ():
+        with contextlib.suppress(OSError):
+            program = (folder / "exe").readlink()
+            process = int(folder.name)
+            parent, _, _ = _process(_process(process)[2])
+            if program.is_relative_to(home) and program.name.startswith("pulumi-resource-") and parent != "pulumi":
+                os.kill(process, signal.SIGKILL)
+                ended.append(f"Ended {program.name} (process {process}), which had lost its Pulumi engine.")
+    return ended
+
+
+def _pending(stack: Stack) -> list[str]:
+    """Let Pulumi forget what it had begun to create: what came of it is removed by now, or created again."""
+    pending = stack.pending_operations()
+    if not pending:
+        return []
+    stack.ask("refresh", "--yes", "--skip-preview", "--clear-pending-creates")
+    return [f"Cleared {len(pending)} operations that were cut off."]
+
+
+def _containers(client: docker.DockerClient, stack: Stack) -> list[str]:
+    """Remove containers of this stack that stand in the way.
+
+    Two kinds: those that the state does not know, because a run was cut off or the Docker engine could not start them
+    (their names are taken, and the next `up` would fail on that); and one-shots that failed, which are resources like
+    any other and would never run again.
+    """
+    known = stack.ids(CONTAINER_TYPE)
+    removed = []
+    for container in engine.containers(client, stack.name):
+        if container.id not in known or _failed(container):
+            _remove_container(container)
+            removed.append(f"Removed the container {container.name}, left over from a run that did not end well.")
+    return removed
+
+
+def _failed(container: Container) -> bool:
+    state = container.attrs["State"]
+    return container.labels.get(LABEL_ROLE) == "one-shot" and (
+        state["Status"] == "created" or (state["Status"] == "exited" and state["ExitCode"] != 0)
+    )
+
+
+def _remove_container(container: Container) -> None:
+    # In order where it runs: it may be a homeserver in the middle of a write.
+    if container.status == "running":
+        container.stop()
+    container.remove(force=True)
+
+
+def _networks(client: docker.DockerClient, stack: Stack) -> list[str]:
+    """Remove networks of this stack that the state does not know: their names and subnets are taken."""
+    known = stack.ids(NETWORK_TYPE)
+    removed = []
+    networks: list[Network] = client.networks.list(filters={"label": f"{LABEL_STACK}={stack.name}"})
+    for network in networks:
+        if network.id not in known:
+            network.reload()
+            for container in network.containers:
+                with contextlib.suppress(APIError):
+                    network.disconnect(container, force=True)
+            network.remove()
+            removed.append(f"Removed the network {network.name}, left over from a run that did not end well.")
+    return removed

@@ -1,0 +1,120 @@
+"""Which services a change of each setting touches, and no others; the preview shows the same.
+
+A service that is not touched keeps running. The table is for operators too: docs/operations.md has the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pytest
+
+from config.settings import KEYS, SECRET_KEYS
+from tests.recording import ROOT, Recording, record
+from tests.samples import LOCAL, SECRETS
+
+CONTAINER = "docker:index/container:Container"
+HOMESERVER = "homeserver"
+EVERYTHING = frozenset({HOMESERVER, "nginx", "redis"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """A setting given another value."""
+
+    value: str
+    conduit: frozenset[str]
+    """Services that are replaced, updated, made or removed while Conduit is chosen."""
+    synapse: frozenset[str]
+
+
+def change(value: str, *services: str, synapse: tuple[str, ...] | None = None) -> Change:
+    return Change(value=value, conduit=frozenset(services), synapse=frozenset(services if synapse is None else synapse))
+
+
+# What cannot be changed while a stack is there, or is another stack: refused elsewhere.
+FIXED = {"target", "serverName", "dockerHost"}
+CHANGES: Mapping[str, Change] = {
+    "tier": change("2C4G", *EVERYTHING),
+    "matrixHost": change("matrix.example.com", HOMESERVER, "nginx"),
+    "homeserver": change("(the other)", HOMESERVER, "nginx"),
+    "imageSource": change("packages", "nginx", "redis", HOMESERVER),
+    "registryPrefix": change("mirror.example", *EVERYTHING),
+    "bindAddress": change("127.0.0.2", "nginx"),
+    "httpPort": change("8080", "nginx"),
+    "httpsPort": change("8443", HOMESERVER, "nginx"),
+    "federationPort": change("18448", "nginx"),
+    "subnet": change("10.89.66.0/24", *EVERYTHING),
+    "uploadLimit": change("30 MiB", HOMESERVER, "nginx"),
+    "federation": change("false", HOMESERVER, "nginx"),
+    "registration": change("closed", HOMESERVER),
+    "redis": change("false", "redis", synapse=("redis", HOMESERVER)),
+    "deleteProtection": change("false"),
+}
+SECRET_CHANGES: Mapping[str, Change] = {
+    "registrationToken": change("", HOMESERVER, synapse=()),
+    "redisPassword": change("", "redis", synapse=("redis", HOMESERVER)),
+    "synapseRegistrationSecret": change("", synapse=(HOMESERVER,)),
+    "synapseMacaroonSecret": change("", synapse=(HOMESERVER,)),
+    "synapseFormSecret": change("", synapse=(HOMESERVER,)),
+    "synapseRegistrarPassword": change("", synapse=()),
+}
+
+
+def services(recording: Recording) -> dict[str, object]:
+    return {
+        each.name: (each.inputs, sorted(each.replace_on_changes))
+        for each in recording.of_type(CONTAINER)
+        if each.inputs["restart"] != "no"
+    }
+
+
+def touched(before: Recording, after: Recording) -> set[str]:
+    old, new = services(before), services(after)
+    names = {name for name in {*old, *new} if old.get(name) != new.get(name)}
+    # A network that is replaced is deleted first, and what is in it before that.
+    networks = {
+        urn
+        for urn, each in after.registrations.items()
+        if "network:Network" in urn and urn in before.registrations and each.inputs != before.registrations[urn].inputs
+    }
+    names |= {each.name for each in after.of_type(CONTAINER) if each.name in new and each.dependencies & networks}
+    return {HOMESERVER if name in {"conduit", "synapse", "dendrite"} else name for name in names}
+
+
+@pytest.mark.parametrize("preview", [False, True], ids=["update", "preview"])
+@pytest.mark.parametrize("homeserver", ["conduit", "synapse"])
+@pytest.mark.parametrize("key", sorted(CHANGES))
+def test_a_changed_setting_touches_these_services_and_no_others(key: str, homeserver: str, *, preview: bool) -> None:
+    config = {**LOCAL, "homeserver": homeserver}
+    expected = CHANGES[key].conduit if homeserver == "conduit" else CHANGES[key].synapse
+    value = CHANGES[key].value
+    if key == "homeserver":
+        value = "synapse" if homeserver == "conduit" else "conduit"
+    before = record(config, SECRETS, preview=preview)
+    after = record({**config, key: value}, SECRETS, preview=preview)
+    assert touched(before, after) == expected
+
+
+@pytest.mark.parametrize("homeserver", ["conduit", "synapse"])
+@pytest.mark.parametrize("key", sorted(SECRET_CHANGES))
+def test_a_changed_secret_touches_these_services_and_no_others(key: str, homeserver: str) -> None:
+    config = {**LOCAL, "homeserver": homeserver}
+    expected = SECRET_CHANGES[key].conduit if homeserver == "conduit" else SECRET_CHANGES[key].synapse
+    after = record(config, {**SECRETS, key: "Another-secret-0123456789"})
+    assert touched(record(config, SECRETS), after) == expected
+
+
+def test_every_setting_is_in_the_tables() -> None:
+    assert set(CHANGES) | FIXED == set(KEYS)
+    assert set(SECRET_CHANGES) == set(SECRET_KEYS)
+
+
+def test_the_document_says_the_same() -> None:
+    text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    rows = {line.split("|")[1].strip(" `"): line for line in text.splitlines() if line.startswith("| `")}
+    for key, each in {**CHANGES, **SECRET_CHANGES}.items():
+        cells = [cell.strip() for cell in rows[key].split("|")]
+        said = [frozenset(cell.replace("nothing", "").replace(" ", "").split(",")) - {""} for cell in cells[2:4]]
+        assert said == [each.conduit, each.synapse], key
