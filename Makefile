@@ -5,7 +5,7 @@ OPS = . ./activate && exec python -m
 TESTS = MATRIX_ENV=test && . ./activate &&
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview status outputs token down purge secrets images toolchain toolchain-test test lint golden
+.PHONY: help up preview status outputs token down purge secrets images toolchain toolchain-test test lint reliability golden
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -49,6 +49,9 @@ lint: toolchain-test ## types and style
 
 test: toolchain-test ## all tests
 	@$(TESTS) sh tests/run
+
+reliability: toolchain-test ## let things break in a stack of the tests and write docs/reliability.md anew
+	@$(TESTS) env WRITE_RELIABILITY=1 pytest -q tests/e2e/test_faults.py
 
 golden: toolchain-test ## write the golden graphs anew; review the difference
 	@$(TESTS) env WRITE_GOLDEN=1 pytest -q tests/golden

@@ -1,8 +1,8 @@
 """Put right what a run that was cut off has left behind, so that the next one starts from what is there.
 
 Looked for, in this order: a Pulumi engine that still works on the stack, the lock of one that does not, plugins without
-a Pulumi engine, containers and networks that the state does not know, and operations whose end it does not know.
-Volumes are never touched.
+a Pulumi engine, containers and networks that the state does not know, services that are not healthy, and operations
+whose end the state does not know. Data volumes are never touched.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from docker.errors import APIError
 from docker.models.containers import Container
 from docker.models.networks import Network
 
-from components.container import LABEL_ROLE, LABEL_STACK
+from components.container import CONFIG_MOUNT, LABEL_ROLE, LABEL_STACK
 from ops import engine
 from ops.stack import CONTAINER_TYPE, NETWORK_TYPE, STATE_FOLDER, Stack
 from toolchain.places import only_one
@@ -49,6 +49,7 @@ def repair(client: docker.DockerClient, stack: Stack) -> None:
     """
     with step(f"Stack {stack.name}: what earlier runs left") as this:
         found = [*_locks(this, stack), *_plugins(), *_containers(client, stack), *_networks(client, stack)]
+        found += _unhealthy(client, stack)
         # Last: until then, the state says that what was found is the stack's own (ops/ownership.py).
         found += _pending(stack)
         for each in found:
@@ -167,6 +168,29 @@ def _remove_container(container: Container) -> None:
     if container.status == "running":
         container.stop()
     container.remove(force=True)
+
+
+def _unhealthy(client: docker.DockerClient, stack: Stack) -> list[str]:
+    """Remove services whose health check fails, with the config they read: what is declared is then made anew.
+
+    A config volume that was damaged keeps its name, so nothing else would notice. It holds nothing that is not in the
+    state.
+    """
+    removed = []
+    for container in engine.containers(client, stack.name):
+        # One that dies at once, again and again, never gets as far as being unhealthy.
+        broken = container.attrs["State"]["Restarting"] or engine.health(container) == "unhealthy"
+        if container.labels.get(LABEL_ROLE) != "service" or not broken:
+            continue
+        volumes = {each["Name"] for each in container.attrs["Mounts"] if each["Destination"] == CONFIG_MOUNT}
+        _remove_container(container)
+        for other in engine.containers(client, stack.name):
+            if volumes & {each.get("Name") for each in other.attrs["Mounts"]}:
+                other.remove(force=True)
+        for volume in volumes:
+            client.volumes.get(volume).remove()
+        removed.append(f"Removed the container {container.name}, which was not healthy, with its config.")
+    return removed
 
 
 def _networks(client: docker.DockerClient, stack: Stack) -> list[str]:

@@ -14,13 +14,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import docker
 import pytest
 
 from components.container import LABEL_ROLE, LABEL_STACK
 from ops.stack import CONTAINER_TYPE, NETWORK_TYPE
 from tests.e2e.conftest import figure
 from tests.e2e.deployment import Deployment
+from tests.e2e.machine import docker_engine
 from tests.e2e.matrix import Account, Matrix
 
 SEED = int(os.environ.get("INTERRUPTION_SEED") or secrets.randbelow(10**6))
@@ -41,19 +41,6 @@ def running(mark: str) -> dict[int, str]:
         except OSError:  # it has ended, or is a zombie
             continue
     return found
-
-
-def docker_engine() -> list[int]:
-    """Return the Docker engine's process, if nobody else has containers on it and nothing restarts it."""
-    client = docker.from_env()
-    try:
-        owners = [each.labels.get(LABEL_STACK, "") for each in client.containers.list(all=True)]
-    finally:
-        client.close()
-    if Path("/run/systemd/system").is_dir() or not all(owner.endswith("-test") for owner in owners):
-        return []
-    listed = subprocess.run(["pidof", "dockerd"], capture_output=True, text=True, check=False).stdout
-    return [int(each) for each in listed.split()]
 
 
 KINDS = ("Ctrl-C", "make", "the command", "pulumi", "the plugin", "the Docker engine", "all at once")
