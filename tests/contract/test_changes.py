@@ -59,6 +59,7 @@ SECRET_CHANGES: Mapping[str, Change] = {
     "synapseMacaroonSecret": change("", synapse=(HOMESERVER,)),
     "synapseFormSecret": change("", synapse=(HOMESERVER,)),
     "synapseRegistrarPassword": change("", synapse=()),
+    "dendriteRegistrationSecret": change(""),
 }
 
 
