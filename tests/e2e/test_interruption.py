@@ -80,7 +80,7 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
         settings={
             "homeserver": "synapse",
             "imageSource": "packages",
-            "subnet": "10.89.74.0/24",
+            "subnet": "10.89.81.0/24",
             "uploadLimit": "2 MiB",
         },
     )
