@@ -1,8 +1,8 @@
 """Put right what a run that was cut off has left behind, so that the next one starts from what is there.
 
 Looked for, in this order: a Pulumi engine that still works on the stack, the lock of one that does not, plugins without
-a Pulumi engine, containers and networks that the state does not know, services that are not healthy, and operations
-whose end the state does not know. Data volumes are never touched.
+a Pulumi engine, containers and networks that the state does not know, services that are not healthy or are cut off from
+a network, and operations whose end the state does not know. Data volumes are never touched.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def repair(client: docker.DockerClient, stack: Stack) -> None:
     """
     with step(f"Stack {stack.name}: what earlier runs left") as this:
         found = [*_locks(this, stack), *_plugins(), *_containers(client, stack), *_networks(client, stack)]
-        found += _unhealthy(client, stack)
+        found += [*_unhealthy(client, stack), *_detached(client, stack)]
         # Last: until then, the state says that what was found is the stack's own (ops/ownership.py).
         found += _pending(stack)
         for each in found:
@@ -124,11 +124,20 @@ def _plugins() -> list[str]:
         with contextlib.suppress(OSError):
             program = (folder / "exe").readlink()
             process = int(folder.name)
-            parent, _, _ = _process(_process(process)[2])
-            if program.is_relative_to(home) and program.name.startswith("pulumi-resource-") and parent != "pulumi":
+            if program.is_relative_to(home) and program.name.startswith("pulumi-resource-") and _is_orphan(process):
                 os.kill(process, signal.SIGKILL)
                 ended.append(f"Ended {program.name} (process {process}), which had lost its Pulumi engine.")
     return ended
+
+
+def _is_orphan(process: int) -> bool:
+    """Return whether the parent of a process has ended: the system's first process, or systemd, has taken it over.
+
+    Not whether it is Pulumi: tests run plugins too.
+    """
+    init = 1
+    parent = _process(process)[2]
+    return parent == init or _process(parent)[0] == "systemd"
 
 
 def _pending(stack: Stack) -> list[str]:
@@ -190,6 +199,27 @@ def _unhealthy(client: docker.DockerClient, stack: Stack) -> list[str]:
         for volume in volumes:
             client.volumes.get(volume).remove()
         removed.append(f"Removed the container {container.name}, which was not healthy, with its config.")
+    return removed
+
+
+def _detached(client: docker.DockerClient, stack: Stack) -> list[str]:
+    """Remove containers that are cut off from a network they were declared with.
+
+    Pulumi makes a network anew that was removed by hand; what was in it stays outside, healthy to its own health check.
+    """
+    networks = {network.id for network in client.networks.list()}
+    declared = {
+        each["id"]: {network["name"] for network in each["outputs"].get("networksAdvanced") or ()}
+        for each in stack.resources()
+        if each["type"] == CONTAINER_TYPE and each.get("id")
+    }
+    removed = []
+    for container in engine.containers(client, stack.name):
+        attached = container.attrs["NetworkSettings"]["Networks"]
+        there = {name for name, network in attached.items() if network["NetworkID"] in networks}
+        if container.labels.get(LABEL_ROLE) == "service" and declared.get(str(container.id), set()) - there:
+            _remove_container(container)
+            removed.append(f"Removed the container {container.name}, which was cut off from its network.")
     return removed
 
 

@@ -19,12 +19,12 @@ DOCUMENT = ROOT / "docs" / "reliability.md"
 HEAD = """# Reliability
 
 What happens to a running stack (Synapse on tier 1C1G, two processor cores, Docker 20.10) when something breaks, while
-somebody sends ten messages a second. `make reliability` measures it anew and writes this page; `make test` checks that
+somebody asks for something ten times a second and says something every five seconds. `make reliability` measures it anew and writes this page; `make test` checks that
 every fault is survived and that no acknowledged message is lost.
 
-Seconds count from the fault until messages are accepted again and every container is healthy: a health check runs every
+Seconds count from the fault until requests are answered again and every container is healthy: a health check runs every
 ten seconds, so a container that is back after one second may count for eleven. Where a person has to act, they include
-the whole run of `make up`. Failed requests are those that were not acknowledged, each of which a client sends again.
+the whole run of `make up`. Clients repeat a request that failed; what counts as lost is a message that was acknowledged and is gone.
 
 | what breaks | repaired by | seconds | failed requests | messages lost |
 | --- | --- | --- | --- | --- |
@@ -58,7 +58,7 @@ def test_every_fault_is_survived_and_no_acknowledged_message_is_lost(deployment:
     for fault in faults("synapse"):
         outcomes[fault.what] = (fault, suffer(deployment, talk, fault))
         assert outcomes[fault.what][1].lost == 0, fault.what
-    assert len(talk.acknowledged) > 100, "nobody talked"
+    assert len(talk.acknowledged) > 10, "nobody talked"
     if os.environ.get("WRITE_RELIABILITY") == "1":
         DOCUMENT.write_text(f"{HEAD}{table(outcomes)}\n", encoding="utf-8")
     told = {line.split("|")[1].strip() for line in DOCUMENT.read_text(encoding="utf-8").splitlines() if "|" in line}

@@ -1,6 +1,7 @@
 """`make up` is cut off at moments chosen at random, and run again: the same healthy stack, nothing lost, nothing over.
 
-The seed is printed with the figures; ``INTERRUPTION_SEED`` repeats a run, ``INTERRUPTIONS`` changes how many there are.
+The seed is printed with the figures; ``INTERRUPTION_SEED`` repeats a run. There is one
+for each kind; ``INTERRUPTIONS=20`` makes more of them.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from tests.e2e.machine import docker_engine
 from tests.e2e.matrix import Account, Matrix
 
 SEED = int(os.environ.get("INTERRUPTION_SEED") or secrets.randbelow(10**6))
-COUNT = int(os.environ.get("INTERRUPTIONS") or 20)
+COUNT = int(os.environ.get("INTERRUPTIONS") or 7)
 MARK = "INTERRUPTED_RUN"
 """Variable in the environment of every process of one `make up`, by which they are found."""
 LATEST_SECONDS = 22.0
