@@ -9,12 +9,10 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol, final
 
-import docker
 import docker.auth
 from docker.errors import APIError, ImageNotFound
 from requests.exceptions import RequestException
@@ -22,6 +20,7 @@ from requests.exceptions import RequestException
 from config.catalogue import ImageName, pinned_digest
 from config.settings import Settings
 from config.stack_images import pulled_images_of, registries_of, registry_of
+from ops import engine
 from ops.registries import SHUT, Candidate, NotGiven, refused, silent, stale, unverified
 from toolchain.steps import Step, StepFailed, step
 
@@ -64,7 +63,7 @@ class DockerSource:
 
     def has(self, candidate: Candidate) -> bool:
         """Return whether the engine has the image, with the pinned digest if there is one."""
-        with closing(docker.DockerClient(base_url=self.address)) as client:
+        with engine.connect(self.address) as client:
             try:
                 image = client.images.get(candidate.declared)
             except ImageNotFound:
@@ -74,7 +73,7 @@ class DockerSource:
 
     def digest(self, candidate: Candidate, reference: str) -> str:
         """Ask for the digest of a reference."""
-        with closing(docker.DockerClient(base_url=self.address, timeout=self.patience.answer)) as client:
+        with engine.connect(self.address, timeout=self.patience.answer) as client:
             try:
                 return str(client.images.get_registry_data(reference).id)
             except APIError as error:
@@ -92,7 +91,7 @@ class DockerSource:
         tag = digest if separator else repository.rpartition(":")[2]
         repository = repository if separator else repository.rpartition(":")[0]
         ends = time.monotonic() + self.patience.whole
-        with closing(docker.DockerClient(base_url=self.address)) as client:
+        with engine.connect(self.address) as client:
             api = client.api
             registry, _ = docker.auth.resolve_repository_name(repository)
             login = docker.auth.get_config_header(api, registry)
@@ -116,7 +115,10 @@ class DockerSource:
                         seen.note(event)
                         progress(seen.done, seen.total)
             except RequestException as error:
-                raise silent(candidate, self.patience.stalled) from error
+                # The streaming reader has no exception of its own for a read that took too long.
+                words = str(error)
+                timed_out = "timed out" in words
+                raise (silent(candidate, self.patience.stalled) if timed_out else refused(candidate, words)) from error
 
 
 @final

@@ -15,7 +15,7 @@ from tests.registry.conftest import Mirrors, Registry
 
 IMAGES: tuple[ImageName, ...] = ("toolbox", "nginx", "synapse", "redis")
 PORTS = (38180, 38543, 38548)
-SETTINGS = {"homeserver": "synapse", "imageSource": "registry", "subnet": "10.89.74.0/24"}
+SETTINGS = {"homeserver": "synapse", "imageSource": "registry", "subnet": "10.89.79.0/24"}
 
 
 @pytest.fixture(scope="module")
