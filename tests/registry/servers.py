@@ -64,6 +64,8 @@ def running_registry(folder: Path, places: Places) -> Iterator[str]:
         process.wait(10)
 
 
+_LAYER = 100_000
+"""Bytes; what is larger is a layer."""
 Change = Callable[["Proxy", bytes], None]
 """Sends the body of a blob to a client, or something else."""
 
@@ -110,7 +112,10 @@ def tampered(handler: Proxy, body: bytes) -> None:
 
 
 def reset(handler: Proxy, body: bytes) -> None:
-    """Send the first half, then a TCP reset."""
+    """Send the first half, then a TCP reset.
+
+    The Docker engine goes on where a layer broke off, up to six times: here the image's config makes it give up.
+    """
     handler.wfile.write(body[: len(body) // 2])
     handler.wfile.flush()
     # Closing with a linger time of zero is what makes a reset of it.
@@ -123,7 +128,13 @@ def reset(handler: Proxy, body: bytes) -> None:
 
 
 def stalled(handler: Proxy, body: bytes) -> None:
-    """Send the first half and nothing more."""
+    """Send the first half of a layer and nothing more.
+
+    What is small is sent whole: the Docker engine reads an image's config already when it is asked for the manifest.
+    """
+    if len(body) < _LAYER:
+        handler.wfile.write(body)
+        return
     handler.wfile.write(body[: len(body) // 2])
     handler.wfile.flush()
     time.sleep(40)

@@ -77,7 +77,7 @@ def test_a_bad_mirror_is_named_with_its_fault_and_the_next_one_gives_the_image(
     bad = getattr(mirrors, kind)()
     assert bring(tmp_path, bad, registry.host) == registry.host
     told = capsys.readouterr().out
-    assert f"{bad} does not give {bad}/matrixconduit/matrix-conduit:v0.10.12: {FAULTS[kind]}" in told
+    assert f"{bad} does not give {bad}/matrixconduit/matrix-conduit:v0.10.12: {FAULTS[kind]}" in told, told
     assert f"trying {registry.host}" in told
     assert in_the_engine(registry, bad) == []
     assert in_the_engine(registry, registry.host) != []

@@ -45,6 +45,7 @@ def test_a_stack_comes_up_from_a_registry_with_what_make_pin_wrote(
     deployment: Deployment, registry: Registry, digests: Mapping[str, str]
 ) -> None:
     deployment.write_config({**SETTINGS, "registryPrefix": registry.host})
+    deployment.make("toolchain")
     deployment.pulumi("stack", "select", "--create", "--secrets-provider", "passphrase")
     deployment.make("secrets")
     told = deployment.make("pin", check=False)
