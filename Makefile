@@ -5,7 +5,8 @@ OPS = . ./activate && exec python -m
 TESTS = MATRIX_ENV=test && . ./activate &&
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview status outputs token down purge secrets images pin toolchain toolchain-test test lint reliability golden
+.PHONY: help up preview status outputs token invite down purge secrets images pin toolchain toolchain-test test lint \
+        reliability golden
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -25,6 +26,11 @@ outputs: toolchain ## the stack's outputs as JSON, secrets masked
 
 token: toolchain ## show the registration token
 	@$(OPS) ops.registration_token --stack $(STACK)
+
+# A variable of that name in the environment is somebody else's; only one that was written after the command counts.
+invite: export MATRIX_INVITE = $(if $(findstring command,$(origin NAME)),$(NAME))
+invite: toolchain ## an account for a new user, or how to make one; NAME=alice
+	@$(OPS) ops.invite --stack $(STACK)
 
 down: toolchain ## remove what the stack declared; conversations, CA, keys and secrets stay
 	@$(OPS) ops.down --stack $(STACK)

@@ -9,6 +9,7 @@ from types import TracebackType
 from components.platform import Platform
 from components.services.certificates import Certificates, CertificatesArgs
 from components.services.conduit import Conduit, ConduitArgs
+from components.services.dendrite import Dendrite, DendriteArgs
 from components.services.nginx import Nginx, NginxArgs
 from components.services.redis import Redis, RedisArgs
 from components.services.synapse import Synapse, SynapseArgs
@@ -26,10 +27,16 @@ def main() -> None:
         if settings.redis
         else None
     )
-    token = secret("registrationToken") if settings.registration == "token" else None
-    homeserver: Conduit | Synapse
+    token = secret("registrationToken") if settings.registration_by_token else None
+    homeserver: Conduit | Dendrite | Synapse
     if settings.homeserver == "conduit":
         homeserver = Conduit("conduit", ConduitArgs(platform=platform, registration_token=token), platform.options)
+    elif settings.homeserver == "dendrite":
+        homeserver = Dendrite(
+            "dendrite",
+            DendriteArgs(platform=platform, registration_secret=secret("dendriteRegistrationSecret")),
+            platform.options,
+        )
     else:
         homeserver = Synapse(
             "synapse",

@@ -201,7 +201,7 @@ def service_container(
         destroy_grace_seconds=spec.grace_seconds,
         stop_timeout=spec.grace_seconds,
         ports=_ports(spec.ports) or None,
-        tmpfs={"/tmp": f"rw,noexec,nosuid,nodev,size={spec.temporary}m,mode=1777"},  # noqa: S108 (in the container)
+        tmpfs={"/tmp": _temporary(spec)},  # noqa: S108 (in the container)
         **_common(host, spec, "service", capabilities=()),
         opts=pulumi.ResourceOptions.merge(opts, _options(spec)),
     )
@@ -255,6 +255,15 @@ def after(*one_shots: docker.Container, seconds: int) -> pulumi.Output[int]:
         return seconds
 
     return ended.apply(check)
+
+
+def _temporary(spec: ContainerSpec) -> str:
+    """Return the options of the file system in memory on /tmp.
+
+    Owned by the service's user: where the image has no /tmp (Conduit's has none), the container runtime makes one, and
+    when the container starts again gives the new file system the rights of that folder, in which only its owner writes.
+    """
+    return f"rw,noexec,nosuid,nodev,size={spec.temporary}m,mode=0700,uid={spec.user},gid={spec.user}"
 
 
 def _common(host: ServiceHost, spec: ContainerSpec, role: Role, *, capabilities: Sequence[str]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from typing import Final, Literal, final
 
 from config.errors import LockError
 
-ImageName = Literal["base", "toolbox", "nginx", "redis", "synapse", "conduit"]
+ImageName = Literal["base", "toolbox", "nginx", "redis", "synapse", "dendrite", "conduit"]
 ImageSource = Literal["registry", "packages"]
 
 IMAGES_FOLDER: Final = "images"
@@ -87,6 +87,15 @@ CATALOGUE: Final[Mapping[ImageName, CatalogueEntry]] = MappingProxyType(
                 built_from="base",
                 inputs=("wheels",),
                 package_version="1.163.2",
+            ),
+            CatalogueEntry(
+                name="dendrite",
+                version="0.15.2",
+                reference="docker.io/matrixdotorg/dendrite-monolith:v0.15.2",
+                recipe=True,
+                built_from="base",
+                inputs=("bin",),
+                package_version="0.15.2",
             ),
             CatalogueEntry(
                 name="conduit",

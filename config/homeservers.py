@@ -9,7 +9,7 @@ from typing import Final, Literal, final
 
 from config.catalogue import ImageName
 
-HomeserverName = Literal["conduit", "synapse"]
+HomeserverName = Literal["conduit", "synapse", "dendrite"]
 
 
 @final
@@ -24,12 +24,41 @@ class HomeserverFacts:
     user: int
     """Numeric user of its container; every service has its own, since process limits count per user."""
     uses_redis: bool
-    """Conduit has no code that talks to Redis (reference: its source at v0.10.12 has no occurrence)."""
+    """Conduit and Dendrite have no code that talks to Redis (their sources at v0.10.12 and v0.15.2: no occurrence)."""
+    registers_by_token: bool
+    """Whether people can make their own account with the registration token.
+
+    Dendrite 0.15.2 keeps tokens (its admin API does) and asks nobody for one: its only stages of registration are a
+    dummy and a captcha (``Derive`` in its setup/config/config.go). With it registration is closed whatever the settings
+    say, and accounts are made by `make invite`.
+    """
 
 
 HOMESERVERS: Final[Mapping[HomeserverName, HomeserverFacts]] = MappingProxyType(
     {
-        "conduit": HomeserverFacts(image="conduit", display_name="Conduit", port=6167, user=2010, uses_redis=False),
-        "synapse": HomeserverFacts(image="synapse", display_name="Synapse", port=8008, user=2020, uses_redis=True),
+        "conduit": HomeserverFacts(
+            image="conduit",
+            display_name="Conduit",
+            port=6167,
+            user=2010,
+            uses_redis=False,
+            registers_by_token=True,
+        ),
+        "synapse": HomeserverFacts(
+            image="synapse",
+            display_name="Synapse",
+            port=8008,
+            user=2020,
+            uses_redis=True,
+            registers_by_token=True,
+        ),
+        "dendrite": HomeserverFacts(
+            image="dendrite",
+            display_name="Dendrite",
+            port=8008,
+            user=2030,
+            uses_redis=False,
+            registers_by_token=False,
+        ),
     },
 )

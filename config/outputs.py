@@ -123,18 +123,22 @@ def well_known(settings: Settings) -> WellKnownOutput:
 def next_steps(settings: Settings) -> str:
     """Return the text that a person reads after ``pulumi up``."""
     stack = "" if settings.stack == "local" else f" STACK={settings.stack}"
-    register = (
-        f"Register the first user: `make token{stack}` shows the registration token; give it to your client."
-        if settings.registration == "token"
-        else "Registration is closed. Open it with: pulumi config set registration token"
-    )
     url = settings.homeserver_url
     return "\n".join(
         [
             f"{HOMESERVERS[settings.homeserver].display_name} serves {settings.server_name} at {url}",
             f"Trust its CA: the certificate lies in .state/{settings.stack}-ca.pem, and at {url}/_static/ca.pem.",
             f"In any Matrix client: choose the homeserver {url}.",
-            register,
+            _how_to_register(settings, stack),
             f"See what works: make status{stack}",
         ]
     )
+
+
+def _how_to_register(settings: Settings, stack: str) -> str:
+    facts = HOMESERVERS[settings.homeserver]
+    if not facts.registers_by_token:
+        return f"{facts.display_name} lets nobody register: `make invite{stack}` makes an account for each user."
+    if settings.registration == "closed":
+        return "Registration is closed. Open it with: pulumi config set registration token"
+    return f"Register the first user: `make token{stack}` shows the registration token; give it to your client."

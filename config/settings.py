@@ -80,6 +80,11 @@ class Settings:
         return f"https://{self.matrix_host}" + ("" if self.https_port == https else f":{self.https_port}")
 
     @property
+    def registration_by_token(self) -> bool:
+        """Whether who has the registration token can make an account: as set, where the homeserver can do it."""
+        return self.registration == "token" and HOMESERVERS[self.homeserver].registers_by_token
+
+    @property
     def federation_address(self) -> str:
         """Host and port other homeservers connect to, as the well-known document tells it."""
         return f"{self.matrix_host}:{self.https_port}"
@@ -104,6 +109,14 @@ def _on_synapse(values: Mapping[str, object]) -> bool:
     return values.get("homeserver") == "synapse"
 
 
+def _on_dendrite(values: Mapping[str, object]) -> bool:
+    return values.get("homeserver") == "dendrite"
+
+
+def _registers_by_token(values: Mapping[str, object]) -> bool:
+    return values.get("registration") == "token" and not _on_dendrite(values)
+
+
 @final
 @dataclass(frozen=True, kw_only=True)
 class SecretKey:
@@ -115,14 +128,13 @@ class SecretKey:
 
 SECRET_KEYS: Final[Mapping[str, SecretKey]] = MappingProxyType(
     {
-        "registrationToken": SecretKey(
-            parse=parsing.registration_token, needed=lambda values: values.get("registration") == "token"
-        ),
+        "registrationToken": SecretKey(parse=parsing.registration_token, needed=_registers_by_token),
         "redisPassword": SecretKey(parse=parsing.secret, needed=lambda values: values.get("redis") is True),
         "synapseRegistrationSecret": SecretKey(parse=parsing.secret, needed=_on_synapse),
         "synapseMacaroonSecret": SecretKey(parse=parsing.secret, needed=_on_synapse),
         "synapseFormSecret": SecretKey(parse=parsing.secret, needed=_on_synapse),
         "synapseRegistrarPassword": SecretKey(parse=parsing.secret, needed=_on_synapse),
+        "dendriteRegistrationSecret": SecretKey(parse=parsing.secret, needed=_on_dendrite),
     },
 )
 

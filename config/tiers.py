@@ -49,6 +49,8 @@ class Tier:
     """Conduit's ``conduit_cache_capacity_modifier``."""
     synapse_cache_factor: float
     """Synapse's ``caches.global_factor``."""
+    dendrite_cache: Mebibytes
+    """Dendrite's ``global.cache.max_size_estimated``; its own default is 1 GiB."""
 
 
 def _budgets(homeserver: Budget, nginx: Budget, redis: Budget, one_shot: Budget) -> Mapping[ServiceName, Budget]:
@@ -71,6 +73,7 @@ TIERS: Final[Mapping[TierName, Tier]] = MappingProxyType(
             conduit_cache=Mebibytes(64),
             conduit_cache_modifier=0.5,
             synapse_cache_factor=0.25,
+            dendrite_cache=Mebibytes(64),
         ),
         "2C4G": Tier(
             name="2C4G",
@@ -82,6 +85,7 @@ TIERS: Final[Mapping[TierName, Tier]] = MappingProxyType(
             conduit_cache=Mebibytes(300),
             conduit_cache_modifier=1.0,
             synapse_cache_factor=0.5,
+            dendrite_cache=Mebibytes(300),
         ),
         "4C8G": Tier(
             name="4C8G",
@@ -93,6 +97,7 @@ TIERS: Final[Mapping[TierName, Tier]] = MappingProxyType(
             conduit_cache=Mebibytes(1024),
             conduit_cache_modifier=2.0,
             synapse_cache_factor=1.0,
+            dendrite_cache=Mebibytes(1024),
         ),
     },
 )

@@ -10,6 +10,7 @@ from typing import Any
 import docker
 from docker.errors import DockerException, ImageNotFound
 from docker.models.containers import Container
+from docker.utils.socket import frames_iter
 
 from components.container import LABEL_STACK
 from config.settings import Settings
@@ -50,6 +51,29 @@ def health(container: Container) -> str:
     """Return "healthy", or what it is instead ("unhealthy", "starting", "exited" …)."""
     state = container.attrs["State"]
     return str(state.get("Health", {}).get("Status", state["Status"]) if state["Running"] else state["Status"])
+
+
+def execute(client: docker.DockerClient, container: Container, command: list[str], stdin: str) -> tuple[int, str]:
+    """Run a command in a running container and return its exit code and what it printed.
+
+    Args:
+        client: the Docker engine.
+        container: where to run it, as the user of that container.
+        command: program and arguments. `docker events` shows them: no secrets in them.
+        stdin: text for its standard input.
+
+    """
+    made = client.api.exec_create(container.id, command, stdin=True)["Id"]
+    stream: Any = client.api.exec_start(made, socket=True)
+    # For a Unix socket the library hands out a reader, which cannot end the input, around the socket, which can.
+    connection: socket.socket = getattr(stream, "_sock", stream)
+    try:
+        connection.sendall(stdin.encode())
+        connection.shutdown(socket.SHUT_WR)
+        output = b"".join(chunk for _, chunk in frames_iter(connection, tty=False))  # type: ignore[no-untyped-call]
+    finally:
+        stream.close()
+    return int(client.api.exec_inspect(made)["ExitCode"]), output.decode(errors="replace")
 
 
 def has_image(client: docker.DockerClient, reference: str) -> bool:

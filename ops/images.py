@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -17,14 +18,23 @@ from typing import Final
 from config.catalogue import CATALOGUE, IMAGES_FOLDER, ImageName, inputs_folder, missing_inputs, recipe_hash
 from ops import command
 from ops.stack import ROOT
-from toolchain import distribution
+from toolchain import distribution, golang
 from toolchain.cache import whole
 from toolchain.places import Places, System
-from toolchain.steps import Step, step
+from toolchain.steps import Step, StepFailed, step
 
 DEBIAN_SUITE: Final = "bookworm"
 SYNAPSE_PYTHON: Final = "3.11"
 """Debian 12's; the wheels are for that one, whatever Python this machine has."""
+
+_DENDRITE: Final = "github.com/element-hq/dendrite/cmd"
+DENDRITE: Final = golang.Part(
+    name="dendrite",
+    title="Dendrite from Go modules",
+    package=f"{_DENDRITE}/dendrite",
+    program="dendrite",
+    also=(f"{_DENDRITE}/create-account", f"{_DENDRITE}/generate-keys"),
+)
 
 _MADE_AS: Final = ".made-as"
 """File in an inputs folder that says which recipe's they are; an older recipe's may still lie there."""
@@ -83,7 +93,7 @@ def _link(source: Path, target: Path) -> None:
     try:
         os.link(source, target)
     except OSError:
-        shutil.copyfile(source, target)
+        shutil.copy(source, target)  # with its mode: there are programs among them
 
 
 def _make_base(this: Step, target: Path, places: Places, _root: Path) -> None:
@@ -167,11 +177,43 @@ def _make_synapse(this: Step, target: Path, places: Places, root: Path) -> None:
     )
 
 
+def _make_dendrite(this: Step, target: Path, places: Places, root: Path) -> None:
+    """Build Dendrite's programs, with the module proxy of this machine's Go, and list the modules they are made of."""
+    go = golang.provide_go(places, Path(sys.prefix))
+    target.mkdir()
+    golang.build(this, DENDRITE, places=places, go=go, target=target, modules=root / IMAGES_FOLDER)
+    (target / "packages.txt").write_text("".join(f"{each}\n" for each in _modules_in(go, target)))
+
+
+def _modules_in(go: Path, folder: Path) -> list[str]:
+    """Return the modules that the programs in a folder were built from, as lines of name and version.
+
+    Raises:
+        StepFailed: Go names none.
+
+    """
+    shown = subprocess.run([go, "version", "-m", folder], capture_output=True, text=True, check=False)
+    # "<tab>dep<tab>name<tab>version<tab>hash", for each program.
+    rows = [line.split("\t")[1:] for line in shown.stdout.splitlines()]
+    modules = {f"{row[1]}\t{row[2]}" for row in rows if row and row[0] == "dep"}
+    if not modules:
+        raise StepFailed(
+            step="",
+            reason=f"`go version -m {folder}` names no modules. {shown.stderr.strip()}",
+            remedy="run it again; `go version` says whether that Go works",
+        )
+    return sorted(modules)
+
+
 _TITLES: Final[Mapping[ImageName, str]] = MappingProxyType(
-    {"base": "Debian archive for the images", "synapse": "Synapse's Python packages"}
+    {
+        "base": "Debian archive for the images",
+        "synapse": "Synapse's Python packages",
+        "dendrite": DENDRITE.title,
+    }
 )
 _MAKERS: Final[Mapping[ImageName, Callable[[Step, Path, Places, Path], None]]] = MappingProxyType(
-    {"base": _make_base, "synapse": _make_synapse}
+    {"base": _make_base, "synapse": _make_synapse, "dendrite": _make_dendrite}
 )
 
 

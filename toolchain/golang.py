@@ -32,10 +32,10 @@ _PROXY_REMEDY = (
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """One program that is built from Go modules.
+    """What is built from the Go modules of one folder: a program, or several.
 
     Attributes:
-        name: folder below toolchain/go and name in the cache.
+        name: folder of the module files (below toolchain/go) and name in the cache.
         title: what people see.
         package: the Go package of the command.
         program: file name of the result.
@@ -43,6 +43,8 @@ class Part:
         tags: Go build tags.
         beside: files of a module that lie beside the program: (module, path in it).
         modules: further folders below toolchain/go that are compiled in.
+        also: Go packages of further commands; the file of each is named as the last part of its path, and so must
+            ``program`` be then.
     """
 
     name: str
@@ -53,6 +55,12 @@ class Part:
     tags: str = ""
     beside: tuple[tuple[str, str], ...] = ()
     modules: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """The Go packages of all commands."""
+        return (self.package, *self.also)
 
 
 _SDK = "github.com/pulumi/pulumi/sdk/v3"
@@ -98,7 +106,7 @@ def key(part: Part, system: System, modules: Path = MODULES) -> str:
     spend ten minutes on the same programs.
     """
     files = [pair for name in (part.name, *part.modules) for pair in files_below(modules / name)]
-    return key_of(files, [part.package, *_flags(part), system.os, system.arch, repr(part.beside)])
+    return key_of(files, [*part.packages, *_flags(part), system.os, system.arch, repr(part.beside)])
 
 
 def folder(part: Part, places: Places, system: System, modules: Path = MODULES) -> Path:
@@ -138,29 +146,43 @@ def provide_part(part: Part, places: Places, system: System, venv: Path) -> Path
         return target
     go = provide_go(places, venv)
     with step(part.title) as running, whole(target) as partial:
-        _build(running, part, places, go, partial)
+        build(running, part, places=places, go=go, target=partial)
     return target
 
 
-def _build(running: Step, part: Part, places: Places, go: Path, target: Path) -> None:
-    source = MODULES / part.name
+def build(running: Step, part: Part, *, places: Places, go: Path, target: Path, modules: Path = MODULES) -> None:
+    """Build a part into a folder that is there, with progress.
+
+    Args:
+        running: the step that shows it.
+        part: what to build.
+        places: where the log goes.
+        go: the ``go`` program.
+        target: the folder that gets the programs.
+        modules: the folder that has the part's folder of module files.
+
+    Raises:
+        StepFailed: a module cannot be downloaded, or the build fails.
+    """
+    source = modules / part.name
     environment = build_environment(os.environ, go)
     stale: list[str] = []
     # Modules whose sources are needed, by the hashes of their archives (the others are of their go.mod files alone).
     sums = (source / "go.sum").read_text(encoding="utf-8").splitlines()
-    modules = sum(1 for line in sums if line and "/go.mod " not in line)
+    archives = sum(1 for line in sums if line and "/go.mod " not in line)
     downloaded = 0
 
     def listed(line: str) -> None:
         nonlocal downloaded
         if line.startswith("go: downloading "):
             downloaded += 1
-            running.progress(downloaded, max(modules, downloaded))
+            running.progress(downloaded, max(archives, downloaded))
         elif line.startswith("stale "):
             stale.append(line)
 
     running.say("downloading modules")
-    listing = [str(go), "list", *_flags(part), "-deps", "-f", "{{if .Stale}}stale {{.ImportPath}}{{end}}", part.package]
+    stale_ones = "{{if .Stale}}stale {{.ImportPath}}{{end}}"
+    listing = [str(go), "list", *_flags(part), "-deps", "-f", stale_ones, *part.packages]
     log = places.logs / f"go-download-{part.name}.log"
     running.run(listing, log=log, remedy=_PROXY_REMEDY, env=environment, cwd=source, on_line=listed)
 
@@ -174,7 +196,9 @@ def _build(running: Step, part: Part, places: Places, go: Path, target: Path) ->
             running.progress(compiled, max(len(stale), compiled))
 
     running.say(f"compiling {len(stale)} packages")
-    command = [str(go), "build", "-v", *_flags(part), "-o", str(target / part.program), part.package]
+    # Several programs at once can only be built into a folder.
+    output = f"{target}{os.sep}" if part.also else str(target / part.program)
+    command = [str(go), "build", "-v", *_flags(part), "-o", output, *part.packages]
     log = places.logs / f"go-build-{part.name}.log"
     running.run(command, log=log, remedy=_PROXY_REMEDY, env=environment, cwd=source, on_line=built)
     for module, path in part.beside:

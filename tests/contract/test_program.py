@@ -24,6 +24,7 @@ STACKS: Mapping[str, Mapping[str, str]] = {
     "conduit-from-packages": {"imageSource": "packages"},
     "synapse": {"homeserver": "synapse", "imageSource": "packages"},
     "synapse-from-registry": {"homeserver": "synapse", "registryPrefix": "mirror.example"},
+    "dendrite": {"homeserver": "dendrite", "imageSource": "packages"},
     "closed": {"homeserver": "synapse", "registration": "closed", "federation": "false", "redis": "false"},
     "other-place": {
         "serverName": "example.com",
@@ -159,12 +160,12 @@ def test_data_volumes_and_keys_are_protected_unless_said_otherwise(recording: Re
 
 def test_every_homeserver_has_its_data_volume_whichever_runs(recording: Recording) -> None:
     names = {each.name for each in recording.of_type(VOLUME)}
-    assert names >= {"conduit-data", "synapse-data", "redis-data"}
+    assert names >= {"conduit-data", "synapse-data", "dendrite-data", "redis-data"}
 
 
 def test_the_server_name_is_a_label_of_the_data_volume(recording: Recording) -> None:
     name = recording.stack_outputs["serverName"]
-    for volume in ("conduit-data", "synapse-data"):
+    for volume in ("conduit-data", "synapse-data", "dendrite-data"):
         labels = recording.named(VOLUME, volume).inputs["labels"]
         assert {"label": "matrix.server-name", "value": name} in labels
 

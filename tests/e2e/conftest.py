@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -20,8 +22,13 @@ from tests.e2e.matrix import Account, Matrix
 PORTS: Mapping[HomeserverName, tuple[int, int, int]] = {
     "synapse": (18080, 18443, 18448),
     "conduit": (28080, 28443, 28448),
+    "dendrite": (27080, 27443, 27448),
 }
-SUBNETS: Mapping[HomeserverName, str] = {"synapse": "10.89.70.0/24", "conduit": "10.89.71.0/24"}
+SUBNETS: Mapping[HomeserverName, str] = {
+    "synapse": "10.89.70.0/24",
+    "conduit": "10.89.71.0/24",
+    "dendrite": "10.89.74.0/24",
+}
 UPLOAD_LIMIT = 2 * 2**20
 NO_CONDUIT = (
     "Conduit itself was not run: its image is not in the Docker engine and no registry gives it here. The unmodified "
@@ -53,6 +60,15 @@ class Deployed:
     expected: Expected
     matrix: Matrix
 
+    def new_account(self) -> Account:
+        """Let a new user in with what the stack's commands print, and log in."""
+        if not self.expected.makes_accounts:
+            return self.matrix.new_account(self.deployment.make("token").stdout.strip())
+        printed = self.deployment.make("invite", NAME=f"user-{uuid.uuid4().hex[:10]}").stdout
+        found = re.search(r"^User: +(\S+)\nPassword: +(\S+)$", printed, re.MULTILINE)
+        assert found, "no user and password"
+        return self.matrix.account(found[1], found[2])
+
 
 @dataclass(frozen=True, kw_only=True)
 class Conversation:
@@ -68,7 +84,9 @@ class Conversation:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "deployed" in metafunc.fixturenames:
         only_real = "homeserver" in metafunc.fixturenames
-        names = ["synapse", "conduit"] if _has_conduit() or not only_real else ["synapse"]
+        names = ["synapse", "conduit", "dendrite"]
+        if only_real and not _has_conduit():
+            names.remove("conduit")
         metafunc.parametrize("deployed", names, indirect=True, scope="session")
 
 
@@ -92,7 +110,7 @@ def _settings(homeserver: HomeserverName, *, real: bool) -> Mapping[str, str]:
 def deployed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     """A stack that `make up` brought up; at the end, `make purge` has to leave nothing of it."""
     name: HomeserverName = request.param
-    real = name == "synapse" or _has_conduit()
+    real = name != "conduit" or _has_conduit()
     deployment = Deployment(
         stack=f"e2e-{name}-test",
         folder=tmp_path_factory.mktemp(name),
@@ -126,18 +144,10 @@ def homeserver(deployed: Deployed) -> Deployed:
 
 
 @pytest.fixture(scope="session")
-def token(deployed: Deployed) -> str:
-    """The registration token, as `make token` shows it."""
-    found = deployed.deployment.make("token").stdout
-    assert found.count("\n") == 1, "the token and nothing else"
-    return found.strip()
-
-
-@pytest.fixture(scope="session")
-def conversation(homeserver: Deployed, token: str) -> Conversation:
-    """Two people who registered with the token and talked in a room."""
+def conversation(homeserver: Deployed) -> Conversation:
+    """Two people who were let in and talked in a room."""
     matrix = homeserver.matrix
-    first, second = matrix.new_account(token), matrix.new_account(token)
+    first, second = homeserver.new_account(), homeserver.new_account()
     words = ("hello from the first", "hello from the second")
 
     async def create(client: AsyncClient) -> str:

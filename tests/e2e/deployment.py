@@ -17,6 +17,7 @@ import yaml
 from docker.models.containers import Container
 
 from components.container import LABEL_STACK
+from config.settings import SECRET_KEYS
 from ops.stack import VOLUME_TYPE
 from tests.recording import ROOT
 
@@ -32,7 +33,7 @@ class Deployment:
     client: docker.DockerClient = field(default_factory=docker.from_env)
     timings: dict[str, float] = field(default_factory=dict)
     printed: list[str] = field(default_factory=list)
-    """What the commands printed, but for the one that is there to show a secret."""
+    """What the commands printed, but for those that are there to show a secret."""
 
     @property
     def url(self) -> str:
@@ -93,7 +94,7 @@ class Deployment:
             timeout=900,
         )
         self.timings[target] = time.monotonic() - started
-        if target != "token":
+        if target not in {"token", "invite"}:
             self.printed.append(result.stdout + result.stderr)
         assert not check or result.returncode == 0, f"make {target}\n{result.stdout[-6000:]}\n{result.stderr[-3000:]}"
         assert "Traceback" not in result.stdout + result.stderr
@@ -162,8 +163,8 @@ class Deployment:
         self.client.close()
 
     def configure(self, key: str, value: str) -> None:
-        """Change a setting."""
-        self.pulumi("config", "set", key, value)
+        """Change a setting, or a secret."""
+        self.pulumi("config", "set", key, value, *(["--secret"] if key in SECRET_KEYS else []))
 
     def secrets(self) -> Mapping[str, str]:
         """Return the stack's secrets, in clear."""

@@ -71,6 +71,21 @@ class Matrix:
             device_id=body["device_id"],
         )
 
+    def account(self, user_id: str, password: str) -> Account:
+        """Log in by password as a user who is there already."""
+        body = {
+            "type": "m.login.password",
+            "identifier": {"type": "m.id.user", "user": user_id},
+            "password": password,
+        }
+        answer = self.ask("POST", "/_matrix/client/v3/login", json=body)
+        assert answer.status_code == 200, answer.text
+        session = answer.json()
+        assert session["user_id"] == user_id
+        return Account(
+            user_id=user_id, password=password, access_token=session["access_token"], device_id=session["device_id"]
+        )
+
     def with_client(self, account: Account, act: Callable[[AsyncClient], Awaitable[T]]) -> T:
         """Let a logged-in client of the library do something."""
 

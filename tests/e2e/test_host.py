@@ -64,7 +64,7 @@ def test_redis_is_on_the_network_without_a_way_out_and_asks_for_its_password(dep
     assert "NOAUTH" in execute(redis, "redis-cli", "ping")[1]
 
 
-def test_synapse_uses_redis_and_conduit_does_not(homeserver: Deployed) -> None:
+def test_synapse_uses_redis_and_the_others_do_not(homeserver: Deployed) -> None:
     redis = homeserver.deployment.container("redis")
     command = 'REDISCLI_AUTH="$(cat /config/secrets/password)" redis-cli client list'
     _, output = execute(redis, "sh", "-c", command)

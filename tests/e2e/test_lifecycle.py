@@ -63,7 +63,7 @@ def test_the_outputs_keep_their_contract_and_mask_secrets(deployed: Deployed) ->
 
 def test_make_up_ends_with_what_to_do_next(deployed: Deployed) -> None:
     text = deployed.deployment.make("up").stdout.rstrip().rpartition("\n\n")[2]
-    for word in (deployed.deployment.url, "ca.pem", "make token", "make status"):
+    for word in (deployed.deployment.url, "ca.pem", deployed.expected.next_step, "make status"):
         assert word in text
 
 
@@ -102,7 +102,8 @@ def test_a_replaced_homeserver_is_found_again_without_touching_nginx(deployed: D
     deployment = deployed.deployment
     nginx = deployment.container("nginx").attrs["State"]["StartedAt"]
     before = deployment.container(deployed.homeserver).id
-    deployment.configure("registration", "closed")
+    key, other, afterwards = deployed.expected.replaced_by
+    deployment.configure(key, other)
     with watched(deployed) as seen:
         deployment.make("up")
     assert seen[-1][1], "it does not answer"
@@ -112,7 +113,7 @@ def test_a_replaced_homeserver_is_found_again_without_touching_nginx(deployed: D
     figure(f"{deployed.homeserver}: without an answer while it was replaced: {outage(seen):.1f} s")
     if deployed.real:
         assert deployed.matrix.register(None).status_code == 403, "registration is closed now"
-    deployment.configure("registration", "token")
+    deployment.configure(key, afterwards)
     deployment.make("up")
 
 

@@ -100,7 +100,7 @@ def test_a_plain_pulumi_up_without_the_images_inputs_names_the_command_that_prep
         deployment.make("purge", CONFIRM=deployment.stack)
 
 
-@pytest.mark.parametrize("command", ["status", "outputs", "token", "preview", "down", "purge"])
+@pytest.mark.parametrize("command", ["status", "outputs", "token", "invite", "preview", "down", "purge"])
 def test_a_stack_that_is_not_there_is_told_in_a_sentence(deployment: Deployment, command: str) -> None:
     result = deployment.make(command, check=False, STACK="nobody")
     assert result.returncode != 0

@@ -18,6 +18,7 @@ from tests.samples import LOCAL, SECRETS
 STACKS = {
     "local-conduit": {"homeserver": "conduit"},
     "local-synapse": {"homeserver": "synapse", "imageSource": "packages"},
+    "local-dendrite": {"homeserver": "dendrite", "imageSource": "packages"},
 }
 
 

@@ -25,6 +25,7 @@ from tests.samples import LOCAL, SECRETS
 
 STACKS: Mapping[str, Mapping[str, str]] = {
     "synapse": {"homeserver": "synapse"},
+    "dendrite": {"homeserver": "dendrite"},
     "conduit": {"registryPrefix": standin.PREFIX},
     "closed": {
         "registryPrefix": standin.PREFIX,

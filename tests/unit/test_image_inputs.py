@@ -35,6 +35,38 @@ def writing(text: str) -> Maker:
     return maker
 
 
+def fake_go(folder: Path, prints: str) -> Path:
+    go = folder / "go"
+    (folder / "printed").write_text(prints)
+    go.write_text(f"#!/bin/sh\ncat {folder}/printed\n")
+    go.chmod(0o755)
+    return go
+
+
+def test_the_modules_of_all_programs_are_listed_once(tmp_path: Path) -> None:
+    lines = ["/x/a: go1.26", "\tpath\tx/cmd/a", "\tmod\tours\t(devel)\t", "\tdep\tx.org/b\tv1.0.0\th1:abc="]
+    prints = "\n".join([*lines, "\tdep\tx.org/a\tv0.1.0\th1:abc=", "\tbuild\tCGO_ENABLED=0", *lines])
+    assert images._modules_in(fake_go(tmp_path, prints), tmp_path) == ["x.org/a\tv0.1.0", "x.org/b\tv1.0.0"]
+
+
+def test_programs_that_name_no_modules_are_told(tmp_path: Path) -> None:
+    with pytest.raises(StepFailed, match="names no modules"):
+        images._modules_in(fake_go(tmp_path, "/x/a: go1.26\n"), tmp_path)
+
+
+def test_programs_stay_executable_where_they_have_to_be_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "program"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+
+    def another_file_system(_source: Path, _target: Path) -> None:
+        raise OSError
+
+    monkeypatch.setattr("os.link", another_file_system)
+    images._link(program, tmp_path / "copy")
+    assert (tmp_path / "copy").stat().st_mode & 0o111
+
+
 def test_inputs_are_made_once(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[Path] = []
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from config.catalogue import CATALOGUE, project_root
+from toolchain import versions
 
 IMAGES = project_root() / "images"
 RECIPES = sorted(path.parent.name for path in IMAGES.glob("*/Dockerfile"))
@@ -36,8 +37,9 @@ def test_it_ends_as_a_numeric_user_who_is_not_root(name: str) -> None:
 @pytest.mark.parametrize("name", RECIPES)
 def test_it_lists_its_packages(name: str) -> None:
     text = dockerfile(name)
-    assert "install-packages" in text
-    assert "packages.txt" in text or "packages.txt" in (IMAGES / "base/install-packages").read_text(encoding="utf-8")
+    # The script that installs packages writes the list too.
+    assert ">> /usr/share/packages.txt" in text or "install-packages" in text
+    assert "/usr/share/packages.txt" in (IMAGES / "base/install-packages").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", [name for name in RECIPES if name != "base"])
@@ -53,6 +55,22 @@ def test_every_python_package_is_locked_with_hashes_and_without_addresses() -> N
     assert ("matrix-synapse", "1.163.2") in [(name.partition("[")[0], version) for name, version in packages]
     assert text.count("==") == len(packages), "each package has at least one hash"
     assert "://" not in text
+
+
+def test_every_go_module_is_locked_with_hashes() -> None:
+    folder = IMAGES / "dendrite"
+    version = CATALOGUE["dendrite"].package_version
+    module = f"github.com/element-hq/dendrite v{version}"
+    assert f"require {module}\n" in (folder / "go.mod").read_text(encoding="utf-8")
+    lines = (folder / "go.sum").read_text(encoding="utf-8").splitlines()
+    assert f"{module} h1:" in "\n".join(lines)
+    assert all(re.fullmatch(r"\S+ v\S+ h1:\S{43}=", line) for line in lines)
+
+
+def test_the_go_modules_ask_for_no_newer_go_than_there_is() -> None:
+    found = re.search(r"^go (\S+)$", (IMAGES / "dendrite/go.mod").read_text(encoding="utf-8"), re.MULTILINE)
+    assert found
+    assert versions.parse(found[1]) == versions.GO_MINIMUM
 
 
 def test_the_revision_is_a_date() -> None:

@@ -46,3 +46,17 @@ def test_the_next_steps_say_where_how_and_what() -> None:
 
 def test_the_next_steps_do_not_promise_a_token_where_registration_is_closed() -> None:
     assert "make token" not in next_steps(settings(registration="closed"))
+
+
+def test_the_next_steps_of_a_homeserver_without_tokens_name_the_command_that_makes_accounts() -> None:
+    for registration in ("token", "closed"):
+        text = next_steps(settings("other", homeserver="dendrite", registration=registration))
+        assert "make invite STACK=other" in text
+        assert "make token" not in text
+        assert "registration token" not in text
+
+
+def test_no_token_is_in_the_outputs_where_it_would_let_nobody_in() -> None:
+    outputs = record({**LOCAL, "homeserver": "dendrite"}, SECRETS).stack_outputs
+    assert is_sealed(outputs["registrationToken"])
+    assert unseal(outputs["registrationToken"]) == ""

@@ -64,6 +64,7 @@ WRONG_SECRETS = {
     "synapseMacaroonSecret": ["short"],
     "synapseFormSecret": ["short"],
     "synapseRegistrarPassword": ["short", "x" * 129],
+    "dendriteRegistrationSecret": ["short", 'has"quotes"inside"it'],
 }
 
 
@@ -146,6 +147,28 @@ def test_a_missing_secret_names_the_command_that_makes_it() -> None:
 def test_only_the_secrets_that_a_stack_uses_are_asked_for() -> None:
     found = parse("local", {**LOCAL, "registration": "closed", "redis": "false"}, set())
     assert found.homeserver == "conduit"
+    found = parse(
+        "local",
+        {**LOCAL, "homeserver": "dendrite", "redis": "false", "dendriteRegistrationSecret": "x" * 43},
+        {"dendriteRegistrationSecret"},
+    )
+    assert found.registration == "token"
+
+
+@pytest.mark.parametrize(
+    ("homeserver", "secret"), [("synapse", "synapseRegistrationSecret"), ("dendrite", "dendriteRegistrationSecret")]
+)
+def test_the_secrets_of_a_homeserver_are_asked_for_where_it_runs(homeserver: str, secret: str) -> None:
+    others = {name: text for name, text in SECRETS.items() if name != secret}
+    assert problems({**LOCAL, **others, "homeserver": homeserver}) == [secret]
+    assert parse("local", {**LOCAL, **others}, set(others)).homeserver == "conduit"
+
+
+def test_registration_by_token_is_what_was_set_where_the_homeserver_can_do_it() -> None:
+    assert settings(homeserver="synapse").registration_by_token
+    assert settings(homeserver="conduit").registration_by_token
+    assert not settings(homeserver="synapse", registration="closed").registration_by_token
+    assert not settings(homeserver="dendrite").registration_by_token
 
 
 def test_a_secret_in_clear_is_refused() -> None:

@@ -75,7 +75,9 @@ def test_an_interrupted_step_ends_its_command(tmp_path: Path) -> None:
     def interrupt(line: str) -> None:
         raise KeyboardInterrupt(line)
 
-    command = ["sh", "-c", f"echo started; sleep 2; touch {marker}"]
+    # Where the tests run in the background of a script, SIGINT is ignored, and a shell cannot undo that.
+    program = "import signal, sys, time; signal.signal(signal.SIGINT, signal.SIG_DFL); print('started', flush=True)"
+    command = [sys.executable, "-c", f"{program}; time.sleep(2); open({str(marker)!r}, 'w').close()"]
     with pytest.raises(KeyboardInterrupt), step("Making tea") as running:
         running.run(command, log=tmp_path / "log", remedy="", on_line=interrupt)
     time.sleep(2.5)
@@ -99,12 +101,18 @@ def test_main_prints_a_failure_without_traceback_and_exits_1(capsys: pytest.Capt
 
 
 def test_ctrl_c_is_one_line_and_exits_130(capsys: pytest.CaptureFixture[str]) -> None:
+    # Python leaves SIGINT alone where it was started with it ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+
     def main() -> int:
         signal.raise_signal(signal.SIGINT)
         return 0
 
-    with pytest.raises(SystemExit) as caught:
-        main_guard(main)
+    try:
+        with pytest.raises(SystemExit) as caught:
+            main_guard(main)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert caught.value.code == 130
     assert len(capsys.readouterr().err.strip().splitlines()) == 1
 

@@ -1,0 +1,108 @@
+"""Dendrite: the homeserver that is one Go program and can be built from Go modules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final, final
+
+import pulumi
+import pulumi_docker as docker
+
+from components.container import (
+    CONFIG_MOUNT,
+    DATA_MOUNT,
+    PROBE_MOUNT,
+    ContainerSpec,
+    Mount,
+    NetworkAttachment,
+    after,
+    http_probe,
+    service_container,
+)
+from components.platform import Platform
+from components.seed import Seed, SeedArgs
+from components.services.dendrite.render import DendriteConfig, render_files
+from config.homeservers import HOMESERVERS
+from config.tiers import Budget
+
+FACTS: Final = HOMESERVERS["dendrite"]
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class DendriteArgs:
+    """Inputs of :class:`Dendrite`."""
+
+    platform: Platform
+    registration_secret: pulumi.Output[str]
+
+
+@final
+class Dendrite(pulumi.ComponentResource):
+    """Dendrite on SQLite, one file for each of its parts. Nobody registers; `make invite` makes accounts."""
+
+    container: docker.Container
+    upstream: str
+    """Address and port on the edge network."""
+
+    def __init__(self, name: str, args: DendriteArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("matrix:service:Dendrite", name, {}, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        platform = args.platform
+        data = platform.volumes.homeservers["dendrite"]
+        address = str(platform.addresses.homeservers["dendrite"])
+        budget = platform.tier.budgets["homeserver"]
+        seed = Seed(
+            name,
+            SeedArgs(host=platform.host, owner=FACTS.user, files=_files(args), data_volumes=[data]),
+            child,
+        )
+        self.container = service_container(
+            name,
+            platform.host,
+            ContainerSpec(
+                image=platform.images["dendrite"],
+                user=FACTS.user,
+                budget=budget,
+                processes=512,
+                entrypoint=["sh"],
+                command=[f"{CONFIG_MOUNT}/start.sh"],
+                environment={"GOMEMLIMIT": _go_memory(budget)},
+                mounts=[
+                    Mount(volume=seed.volume.name, target=CONFIG_MOUNT),
+                    Mount(volume=data.name, target=DATA_MOUNT, read_only=False),
+                    Mount(volume=platform.probe.volume, target=PROBE_MOUNT),
+                ],
+                networks=[NetworkAttachment(network=platform.networks.edge.name, address=address)],
+                health=http_probe(FACTS.port, "/_dendrite/monitor/health"),
+            ),
+            child,
+            wait_timeout=after(seed.one_shot, platform.probe.one_shot, seconds=120),
+        )
+        self.upstream = f"{address}:{FACTS.port}"
+        self.register_outputs({"container": self.container.name})
+
+
+def _go_memory(budget: Budget) -> str:
+    """Return from where on Go's garbage collector works harder: it does not see the container's limit by itself."""
+    return f"{budget.memory * 9 // 10}MiB"
+
+
+def _files(args: DendriteArgs) -> Mapping[str, pulumi.Input[str]]:
+    settings = args.platform.settings
+    config = DendriteConfig(
+        server_name=settings.server_name,
+        port=FACTS.port,
+        client_url=settings.homeserver_url,
+        federation_address=settings.federation_address,
+        federation=settings.federation,
+        upload_limit=settings.upload_limit,
+        cache=args.platform.tier.dendrite_cache,
+        registration_secret="",
+    )
+
+    def text(secret: str) -> str:
+        return render_files(replace(config, registration_secret=secret))["dendrite.yaml"]
+
+    return {**render_files(config), "dendrite.yaml": args.registration_secret.apply(text)}

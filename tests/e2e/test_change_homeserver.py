@@ -1,0 +1,62 @@
+"""Changing the homeserver of a stack loses nothing: changed back, it has everything that people wrote."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from config.homeservers import HomeserverName
+from tests.e2e.deployment import Deployment
+from tests.e2e.expected import EXPECTED
+from tests.e2e.matrix import Matrix
+
+PORTS = (29080, 29443, 29448)
+SETTINGS = {"homeserver": "synapse", "imageSource": "packages", "subnet": "10.89.76.0/24"}
+
+
+@pytest.fixture
+def deployment(tmp_path: Path) -> Iterator[Deployment]:
+    """A stack with Synapse."""
+    made = Deployment(stack="change-test", folder=tmp_path, ports=PORTS, settings=SETTINGS)
+    made.prepare()
+    try:
+        made.make("up")
+        yield made
+        made.make("purge", CONFIRM=made.stack)
+        assert made.left_in_the_docker_engine() == []
+    finally:
+        made.remove()
+
+
+def test_synapse_has_its_messages_again_after_dendrite_ran_in_its_place(deployment: Deployment) -> None:
+    matrix = Matrix(deployment.url, deployment.federation_url, deployment.ca)
+    volumes = deployment.data_volumes()
+    account = matrix.new_account(deployment.make("token").stdout.strip())
+    access, words = account.access_token, f"words {uuid.uuid4().hex}"
+    room = matrix.ask("POST", "/_matrix/client/v3/createRoom", token=access, json={}).json()["room_id"]
+    path = f"/_matrix/client/v3/rooms/{room}"
+    message = {"msgtype": "m.text", "body": words}
+    sent = matrix.ask("PUT", f"{path}/send/m.room.message/1", token=access, json=message)
+    assert sent.status_code == 200, sent.text
+
+    change(deployment, matrix, "dendrite")
+    answer = matrix.ask("GET", "/_matrix/client/v3/account/whoami", token=access)
+    assert answer.status_code == 401, "Dendrite knows nothing of Synapse's users"
+
+    change(deployment, matrix, "synapse")
+    chunk = matrix.ask("GET", f"{path}/messages?dir=b&limit=20", token=access).json()["chunk"]
+    assert words in {event["content"].get("body") for event in chunk}
+    assert deployment.data_volumes() == volumes
+
+
+def change(deployment: Deployment, matrix: Matrix, homeserver: HomeserverName) -> None:
+    """Change the homeserver as a user does; afterwards the other one answers, and the one before does not run."""
+    deployment.configure("homeserver", homeserver)
+    deployment.make("up")
+    server = matrix.ask("GET", "/_matrix/federation/v1/version", base=deployment.federation_url).json()["server"]
+    assert server["name"] == EXPECTED[homeserver].federation_name
+    names = {str(each.name).removeprefix(f"matrix-{deployment.stack}-") for each in deployment.containers()}
+    assert names & set(EXPECTED) == {homeserver}
