@@ -5,7 +5,7 @@ OPS = . ./activate && exec python -m
 TESTS = MATRIX_ENV=test && . ./activate &&
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview status outputs token invite down purge secrets images toolchain toolchain-test test lint \
+.PHONY: help up preview status outputs token invite down purge secrets images pin toolchain toolchain-test test lint \
         reliability golden
 
 help: ## this list
@@ -43,6 +43,9 @@ secrets: toolchain ## make the secrets that the stack lacks
 
 images: toolchain ## prepare the slow inputs of the images that are built from packages
 	@$(OPS) ops.images
+
+pin: toolchain ## write the digest of every image into the lock; registryPrefix or Docker Hub is asked
+	@$(OPS) ops.pin --stack $(STACK)
 
 toolchain: ## provide Pulumi, its plugins, the Python packages and a Docker engine
 	@python3 toolchain/provide.py >&2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import final
@@ -27,9 +28,8 @@ class ImagesArgs:
     """Inputs of :class:`Images`."""
 
     source: ImageSource
-    registry_prefix: str
-    names: tuple[ImageName, ...]
-    """The images that containers of this stack run."""
+    registries: Mapping[ImageName, str]
+    """The images that containers of this stack run, and the registry that each is pulled from; empty is Docker Hub."""
     root: Path
     """Folder of the project, which holds the recipes."""
 
@@ -42,7 +42,7 @@ class Images(pulumi.ComponentResource):
         super().__init__("matrix:index:Images", name, {}, opts)
         self._args = args
         self._images: dict[ImageName, Image] = {}
-        for each in args.names:
+        for each in args.registries:
             self._declare(each)
         self.register_outputs({"references": {each: image.reference for each, image in self._images.items()}})
 
@@ -54,7 +54,7 @@ class Images(pulumi.ComponentResource):
         if name in self._images:
             return self._images[name]
         args = self._args
-        reference = image_reference(name, args.source, args.registry_prefix, args.root)
+        reference = image_reference(name, args.source, args.registries.get(name, ""), args.root)
         built = args.source == "packages" and CATALOGUE[name].recipe
         self._images[name] = Image(
             reference=reference, resource=self._build(name, reference) if built else self._pull(name, reference)

@@ -15,7 +15,7 @@ from components.probe import Probe, ProbeArgs
 from config.addresses import AddressPlan, address_plan
 from config.catalogue import project_root
 from config.settings import PROJECT, Settings
-from config.stack_images import images_of
+from config.stack_images import images_of, registry_of
 from config.tiers import TIERS, Tier
 
 
@@ -45,8 +45,7 @@ class Platform:
             "images",
             ImagesArgs(
                 source=settings.image_source,
-                registry_prefix=settings.registry_prefix,
-                names=images_of(settings),
+                registries={name: registry_of(name, settings) for name in images_of(settings)},
                 root=project_root(),
             ),
             self.options,

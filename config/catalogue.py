@@ -7,11 +7,15 @@ builds nothing.
 from __future__ import annotations
 
 import hashlib
+import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, Literal, final
+
+from config.errors import LockError
 
 ImageName = Literal["base", "toolbox", "nginx", "redis", "synapse", "dendrite", "conduit"]
 ImageSource = Literal["registry", "packages"]
@@ -19,6 +23,8 @@ ImageSource = Literal["registry", "packages"]
 IMAGES_FOLDER: Final = "images"
 INPUTS_FOLDER: Final = "inputs"
 """Folder inside a recipe that holds what `make images` prepared; git ignores it and the tag does not depend on it."""
+LOCK_FILE: Final = "config/image-digests.json"
+"""Below the project's folder: which content each reference of the catalogue has to have. `make pin` writes it."""
 
 
 @final
@@ -102,6 +108,7 @@ CATALOGUE: Final[Mapping[ImageName, CatalogueEntry]] = MappingProxyType(
 )
 
 _DOCKER_HUB: Final = "docker.io/"
+_DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 def project_root() -> Path:
@@ -168,14 +175,42 @@ def registry_reference(name: ImageName, prefix: str) -> str:
     return f"{prefix}/{path.rsplit('/', 1)[-1]}" if "/" in prefix else f"{prefix}/{path}"
 
 
+def locked_digests(root: Path) -> Mapping[str, str]:
+    """Return the digest (``sha256:...``) of each reference of the catalogue that the lock pins.
+
+    Raises:
+        LockError: the lock is not there or holds something else. To go on without would be to pull by tag what a
+            person has pinned.
+
+    """
+    try:
+        digests = json.loads((root / LOCK_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise LockError(f"{LOCK_FILE} cannot be read ({error}): restore it from git") from error
+    if not isinstance(digests, dict):
+        raise LockError(f"{LOCK_FILE} has to be an object of references and digests: restore it from git")
+    wrong = [key for key, digest in digests.items() if not (isinstance(digest, str) and _DIGEST.fullmatch(digest))]
+    if wrong:
+        raise LockError(f"{LOCK_FILE}: what stands at {wrong[0]} is not sha256: and 64 hexadecimal digits: make pin")
+    return digests
+
+
+def pinned_digest(name: ImageName, root: Path) -> str | None:
+    """Return the digest that the lock pins an image to, if it does."""
+    return locked_digests(root).get(CATALOGUE[name].reference or "")
+
+
 def image_reference(name: ImageName, source: ImageSource, prefix: str, root: Path) -> str:
     """Return the name under which containers use an image: the tag of its recipe, or the reference to pull.
 
-    What has no recipe (Conduit) is always a reference; it may be in the Docker engine already.
+    A reference that the lock pins ends in its digest: the Docker engine then starts that content or nothing, whoever
+    pulls it and from wherever. What has no recipe (Conduit) is always a reference; it may be in the Docker engine
+    already.
     """
     if source == "packages" and CATALOGUE[name].recipe:
         return recipe_tag(name, root)
-    return registry_reference(name, prefix)
+    digest = pinned_digest(name, root)
+    return registry_reference(name, prefix) + (f"@{digest}" if digest else "")
 
 
 def software_version(name: ImageName, source: ImageSource) -> str:

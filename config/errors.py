@@ -21,6 +21,11 @@ class Problem:
 
 
 @final
+class LockError(pulumi.RunError, ValueError):
+    """The lock with the digests of the images cannot be used. A ``RunError`` as :class:`ConfigError` is."""
+
+
+@final
 class ConfigError(pulumi.RunError, ValueError):
     """All that is wrong with a stack's settings, at once.
 

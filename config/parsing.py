@@ -6,11 +6,12 @@ Each function raises :class:`UnacceptableError`, which says what to write instea
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from ipaddress import AddressValueError, IPv4Address, IPv4Network, NetmaskValueError
 from typing import Final, TypeVar
 
 from config.addresses import SMALLEST_PREFIX
+from config.catalogue import CATALOGUE
 
 T = TypeVar("T")
 Parser = Callable[[str], T]
@@ -23,6 +24,8 @@ _LABEL: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _SIZE: Final = re.compile(r"([1-9][0-9]*) ?(MiB|GiB)")
 _PREFIX: Final = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?(/[a-z0-9]+([._/-][a-z0-9]+)*)?/?")
 _TOKEN: Final = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9._~-]{12,64}")
+_MIRRORS_EXPECTED: Final = "different registry hosts with commas between them, each optionally with a namespace"
+_MIRRORS_EXAMPLE: Final = "mirror.example.com,registry.example.com/team"
 _SECRET: Final = re.compile(r"[!-~]{16,128}")
 
 
@@ -111,6 +114,27 @@ def registry_prefix(text: str) -> str:
             "a registry host, optionally with a namespace, without scheme", "registry.example.com/team"
         )
     return text
+
+
+def registry_mirrors(text: str) -> tuple[str, ...]:
+    """Accept registries as :func:`registry_prefix` does, with commas between them."""
+    mirrors = tuple(each.strip() for each in text.split(",")) if text else ()
+    if not all(mirrors) or len({each.rstrip("/") for each in mirrors}) < len(mirrors):
+        raise UnacceptableError(_MIRRORS_EXPECTED, _MIRRORS_EXAMPLE)
+    try:
+        return tuple(registry_prefix(each) for each in mirrors)
+    except UnacceptableError as error:
+        raise UnacceptableError(_MIRRORS_EXPECTED, _MIRRORS_EXAMPLE) from error
+
+
+def image_origins(text: str) -> Mapping[str, str]:
+    """Accept pairs of an image of the catalogue and a registry: ``nginx=mirror.example.com,redis=...``."""
+    pairs = [each.strip().partition("=") for each in text.split(",")] if text else []
+    if not all(name in CATALOGUE and registry and _PREFIX.fullmatch(registry) for name, _, registry in pairs):
+        raise UnacceptableError(
+            "images with the registries they came from, as `make up` writes it", "nginx=mirror.example.com"
+        )
+    return {name: registry for name, _, registry in pairs}
 
 
 def docker_host(text: str) -> str:

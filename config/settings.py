@@ -56,6 +56,10 @@ class Settings:
     homeserver: HomeserverName = _key(parsing.one_of(*HOMESERVERS), "conduit")
     image_source: ImageSource = _key(parsing.one_of("registry", "packages"), "registry")
     registry_prefix: str = _key(parsing.registry_prefix, "")
+    registry_mirrors: tuple[str, ...] = _key(parsing.registry_mirrors, "")
+    """Registries that are tried in this order for what ``registry_prefix`` (or Docker Hub) does not give."""
+    image_origins: Mapping[str, str] = _key(parsing.image_origins, "")
+    """Which mirror gave an image; what is not in here came from ``registry_prefix`` (or Docker Hub)."""
     docker_host: str = _key(parsing.docker_host, "unix:///var/run/docker.sock")
     bind_address: str = _key(parsing.address, "127.0.0.1")
     http_port: int = _key(parsing.port, "80")

@@ -1,8 +1,10 @@
-"""Which images a stack needs."""
+"""Which images a stack needs, and which registry each is declared from."""
 
 from __future__ import annotations
 
-from config.catalogue import ImageName
+from collections.abc import Mapping
+
+from config.catalogue import CATALOGUE, ImageName
 from config.homeservers import HOMESERVERS
 from config.settings import Settings
 
@@ -15,3 +17,34 @@ def images_of(settings: Settings) -> tuple[ImageName, ...]:
     if settings.image_source == "packages":
         names.insert(0, "base")
     return tuple(names)
+
+
+def pulled_images_of(settings: Settings) -> tuple[ImageName, ...]:
+    """Return those images that come from a registry and are not built here."""
+    return tuple(
+        name for name in images_of(settings) if settings.image_source == "registry" or not CATALOGUE[name].recipe
+    )
+
+
+def registries_of(settings: Settings) -> tuple[str, ...]:
+    """Return the registries of a stack in the order in which they are tried; an empty one is Docker Hub."""
+    first = settings.registry_prefix.rstrip("/")
+    return (first, *(each for each in (other.rstrip("/") for other in settings.registry_mirrors) if each != first))
+
+
+def registry_of(name: ImageName, settings: Settings) -> str:
+    """Return the registry under whose name the program declares an image.
+
+    That is the one it came from: the Docker engine finds a pinned image by name and digest only under the name that it
+    was pulled by. A registry that is no longer among the settings does not count.
+    """
+    registries = registries_of(settings)
+    origin = settings.image_origins.get(name, "").rstrip("/")
+    return origin if origin in registries[1:] else registries[0]
+
+
+def origins_text(settings: Settings, found: Mapping[ImageName, str]) -> str:
+    """Return what the setting ``imageOrigins`` has to say once images were found at these registries."""
+    mirrors = registries_of(settings)[1:]
+    origins = {**settings.image_origins, **{str(name): registry for name, registry in found.items()}}
+    return ",".join(f"{name}={registry}" for name, registry in sorted(origins.items()) if registry in mirrors)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NoReturn
 
-from config.errors import ConfigError
+from config.catalogue import LOCK_FILE
+from config.errors import ConfigError, LockError
 from toolchain.steps import StepFailed, main_guard
 
 
@@ -18,6 +19,10 @@ def run(main: Callable[[], None]) -> NoReturn:
         except ConfigError as error:
             raise StepFailed(
                 step="settings", reason=str(error), log=None, remedy="change them as said above"
+            ) from error
+        except LockError as error:
+            raise StepFailed(
+                step=LOCK_FILE, reason=str(error), log=None, remedy="do that and run the same command again"
             ) from error
         return 0
 

@@ -8,18 +8,14 @@ from contextlib import contextmanager
 from typing import Any
 
 import docker
-from docker.errors import APIError, DockerException, ImageNotFound
+from docker.errors import DockerException, ImageNotFound
 from docker.models.containers import Container
 from docker.utils.socket import frames_iter
-from requests.exceptions import RequestException
 
 from components.container import LABEL_STACK
-from config.catalogue import ImageName, registry_reference
 from config.settings import Settings
 from config.tiers import TIERS
 from toolchain.steps import StepFailed
-
-_REGISTRY_PATIENCE_SECONDS = 8
 
 
 @contextmanager
@@ -85,19 +81,6 @@ def has_image(client: docker.DockerClient, reference: str) -> bool:
     try:
         client.images.get(reference)
     except ImageNotFound:
-        return False
-    return True
-
-
-def registry_answers(address: str, name: ImageName, prefix: str) -> bool:
-    """Return whether the Docker engine gets an image's manifest from its registry within seconds.
-
-    The Docker engine is asked, not this process: the way out may be the engine's own proxy or mirror.
-    """
-    try:
-        with connect(address, timeout=_REGISTRY_PATIENCE_SECONDS) as client:
-            client.images.get_registry_data(registry_reference(name, prefix))
-    except (APIError, RequestException):
         return False
     return True
 

@@ -9,10 +9,10 @@ import docker
 from docker.models.containers import Container
 
 from components.container import LABEL_ROLE
-from config.catalogue import CATALOGUE, ImageName, registry_reference
+from config.catalogue import CATALOGUE
 from config.settings import LOCALHOST, Settings
-from config.stack_images import images_of
-from ops import command, engine, images, ownership, server_name
+from config.stack_images import images_of, origins_text
+from ops import command, engine, images, ownership, pull, server_name
 from ops.repair import alone, repair
 from ops.secrets import make_missing
 from ops.service import Edge
@@ -37,7 +37,7 @@ def _deploy(stack: Stack) -> None:
         engine.check_machine(client, settings)
         ownership.check(client, stack, settings)
         engine.check_ports(client, settings)
-        _check_images(client, settings)
+        _bring_images(stack, settings)
         if settings.image_source == "packages":
             images.prepare([name for name in images_of(settings) if CATALOGUE[name].recipe])
         repair(client, stack)
@@ -94,13 +94,12 @@ def _settle_images(stack: Stack) -> Settings:
         return settings
     with step("Where images come from") as this:
         this.say("asking the registry")
-        if engine.registry_answers(settings.docker_host, "conduit", settings.registry_prefix):
+        source = pull.DockerSource(address=settings.docker_host)
+        if pull.anyone_gives(settings, "conduit", ROOT, source):
             stack.set_config("imageSource", "registry")
             return stack.settings()
         stack.set_config("imageSource", "packages")
-        with engine.connect(settings.docker_host) as client:
-            conduit = engine.has_image(client, registry_reference("conduit", settings.registry_prefix))
-        if not conduit and not texts.get("homeserver"):
+        if not pull.is_here(settings, "conduit", ROOT, source) and not texts.get("homeserver"):
             stack.set_config("homeserver", "synapse")
             print(
                 "No registry answers and the Docker engine has no image of Conduit (no package of it exists anywhere): "
@@ -111,33 +110,13 @@ def _settle_images(stack: Stack) -> Settings:
         return stack.settings()
 
 
-def _check_images(client: docker.DockerClient, settings: Settings) -> None:
-    """Refuse early what can be known to fail: an image that has to be pulled while no registry answers."""
-    missing: list[ImageName] = [
-        name
-        for name in images_of(settings)
-        if (settings.image_source == "registry" or not CATALOGUE[name].recipe)
-        and not engine.has_image(client, registry_reference(name, settings.registry_prefix))
-    ]
-    if not missing or engine.registry_answers(settings.docker_host, missing[0], settings.registry_prefix):
-        return
-    references = ", ".join(registry_reference(name, settings.registry_prefix) for name in missing)
-    reason = f"the Docker engine has no {references}, and no registry gives it"
-    if settings.image_source == "packages":
-        raise StepFailed(
-            step="images",
-            reason=f"{reason}; no package of Conduit exists anywhere",
-            log=None,
-            remedy="load the image by hand (docker load), set registryPrefix to a registry that has it, "
-            "or: pulumi config set homeserver synapse",
-        )
-    raise StepFailed(
-        step="images",
-        reason=reason,
-        log=None,
-        remedy="set registryPrefix to a mirror that answers, or build from packages: "
-        "pulumi config set imageSource packages && pulumi config set homeserver synapse",
-    )
+def _bring_images(stack: Stack, settings: Settings) -> None:
+    """Bring what is pulled, and write down which mirror gave it: the program declares an image under that name."""
+    found = pull.bring(settings, ROOT, pull.DockerSource(address=settings.docker_host))
+    texts, _ = stack.config()
+    origins = origins_text(settings, found)
+    if origins != texts.get("imageOrigins", ""):
+        stack.set_config("imageOrigins", origins)
 
 
 def _wait_until_healthy(client: docker.DockerClient, stack: Stack) -> None:

@@ -42,6 +42,9 @@ CHANGES: Mapping[str, Change] = {
     "homeserver": change("(the other)", HOMESERVER, "nginx"),
     "imageSource": change("packages", "nginx", "redis", HOMESERVER),
     "registryPrefix": change("mirror.example", *EVERYTHING),
+    "registryMirrors": change("mirror.example"),
+    # By itself: together with registryMirrors it is what an image is declared by.
+    "imageOrigins": change("nginx=mirror.example"),
     "bindAddress": change("127.0.0.2", "nginx"),
     "httpPort": change("8080", "nginx"),
     "httpsPort": change("8443", HOMESERVER, "nginx"),

@@ -31,6 +31,13 @@ WRONG_VALUES = {
     "homeserver": ["Synapse", "dendrit", "conduwuit"],
     "imageSource": ["hub", "Packages"],
     "registryPrefix": ["https://mirror.example", "mirror.example/Team", "a b", "/x"],
+    "registryMirrors": [
+        "https://mirror.example",
+        "mirror.example;other.example",
+        "mirror.example,,other.example",
+        "mirror.example,mirror.example/",
+    ],
+    "imageOrigins": ["nginx", "nginx=", "unknown=mirror.example", "nginx=https://mirror.example"],
     "dockerHost": ["tcp://0.0.0.0:2375", "/var/run/docker.sock", "unix://relative"],
     "bindAddress": ["localhost", "::1", "256.0.0.1"],
     "httpPort": ["0", "65536", "http", "-1", "8080.5", "\uff18\uff10"],

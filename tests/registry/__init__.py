@@ -1,0 +1,1 @@
+"""Tests with registries that they start themselves."""
