@@ -193,9 +193,9 @@ def _modules_in(go: Path, folder: Path) -> list[str]:
 
     """
     shown = subprocess.run([go, "version", "-m", folder], capture_output=True, text=True, check=False)
-    # "<tab>dep<tab>name<tab>version<tab>hash", for each program.
+    # "<tab>dep<tab>name<tab>version<tab>hash", for each program; "mod" is the module of the program itself.
     rows = [line.split("\t")[1:] for line in shown.stdout.splitlines()]
-    modules = {f"{row[1]}\t{row[2]}" for row in rows if row and row[0] == "dep"}
+    modules = {f"{row[1]}\t{row[2]}" for row in rows if row and row[0] in {"mod", "dep"}}
     if not modules:
         raise StepFailed(
             step="",

@@ -15,7 +15,7 @@ def test_make_token_prints_the_token_and_nothing_else_where_it_lets_people_in(ho
 def test_make_invite_prints_all_that_a_new_user_needs(homeserver: Deployed) -> None:
     shown = homeserver.deployment.make("invite", NAME="invited").stdout
     assert homeserver.deployment.url in shown
-    token = homeserver.deployment.secrets()["registrationToken"]
+    token = homeserver.deployment.secrets()["matrix:registrationToken"]
     assert (token in shown) is not homeserver.expected.makes_accounts
     assert ("@invited:localhost" in shown) is homeserver.expected.makes_accounts
     assert "access" not in shown.lower(), "its tool prints an access token"

@@ -44,9 +44,13 @@ def fake_go(folder: Path, prints: str) -> Path:
 
 
 def test_the_modules_of_all_programs_are_listed_once(tmp_path: Path) -> None:
-    lines = ["/x/a: go1.26", "\tpath\tx/cmd/a", "\tmod\tours\t(devel)\t", "\tdep\tx.org/b\tv1.0.0\th1:abc="]
+    lines = ["/x/a: go1.26", "\tpath\tx/cmd/a", "\tmod\tx.org/x\tv2.0.0\th1:abc=", "\tdep\tx.org/b\tv1.0.0\th1:abc="]
     prints = "\n".join([*lines, "\tdep\tx.org/a\tv0.1.0\th1:abc=", "\tbuild\tCGO_ENABLED=0", *lines])
-    assert images._modules_in(fake_go(tmp_path, prints), tmp_path) == ["x.org/a\tv0.1.0", "x.org/b\tv1.0.0"]
+    assert images._modules_in(fake_go(tmp_path, prints), tmp_path) == [
+        "x.org/a\tv0.1.0",
+        "x.org/b\tv1.0.0",
+        "x.org/x\tv2.0.0",
+    ]
 
 
 def test_programs_that_name_no_modules_are_told(tmp_path: Path) -> None:

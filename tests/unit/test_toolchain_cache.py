@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,10 @@ def test_a_key_of_one_part_does_not_change_with_another_part(tmp_path: Path) -> 
 
 def test_a_key_changes_with_the_machine() -> None:
     assert golang.key(golang.TLS, LINUX) != golang.key(golang.TLS, System(os="linux", arch="arm64"))
+
+
+def test_a_key_changes_with_a_further_program() -> None:
+    assert golang.key(replace(golang.TLS, also=("example/cmd",)), LINUX) != golang.key(golang.TLS, LINUX)
 
 
 def test_facts_that_only_look_alike_when_joined_have_different_keys() -> None:
