@@ -19,12 +19,12 @@ DOCUMENT = ROOT / "docs" / "reliability.md"
 HEAD = """# Reliability
 
 What happens to a running stack (Synapse on tier 1C1G, two processor cores, Docker 20.10) when something breaks, while
-somebody asks for something ten times a second and says something every five seconds. `make reliability` measures it anew and writes this page; `make test` checks that
-every fault is survived and that no acknowledged message is lost.
+somebody asks for something ten times a second and says something every five seconds. `make reliability` measures it
+anew and writes this page; `make test` checks that every fault is survived and that no acknowledged message is lost.
 
 Seconds count from the fault until requests are answered again and every container is healthy: a health check runs every
 ten seconds, so a container that is back after one second may count for eleven. Where a person has to act, they include
-the whole run of `make up`. Clients repeat a request that failed; what counts as lost is a message that was acknowledged and is gone.
+the whole run of `make up`. Clients repeat a request that failed; lost is a message that was acknowledged and is gone.
 
 | what breaks | repaired by | seconds | failed requests | messages lost |
 | --- | --- | --- | --- | --- |
