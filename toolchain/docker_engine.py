@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from toolchain.steps import Step
 
 DEFAULT_SOCKET: Final = Path("/var/run/docker.sock")
+_PID_FILE: Final = Path("/var/run/docker.pid")
 _SYSTEMD: Final = Path("/run/systemd/system")
 _ANSWER_WITHIN = 5.0  # seconds
 _START_WITHIN = 60.0  # seconds; a cold start takes 2 to 5
@@ -172,6 +173,7 @@ def _start(running: Step, places: Places, address: str) -> None:
         "elsewhere, set DOCKER_HOST to it, and run this again."
     )
     path = f"{os.environ.get('PATH', os.defpath)}:/usr/local/sbin:/usr/sbin:/sbin"
+    remove_stale_pid_file(_PID_FILE)
     with log.open("wb") as sink:
         # Its own session: it must outlive make, and a Ctrl-C at the terminal is not meant for it.
         process = subprocess.Popen(
@@ -191,6 +193,21 @@ def _start(running: Step, places: Places, address: str) -> None:
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(20)
         raise
+
+
+def remove_stale_pid_file(path: Path) -> None:
+    """Remove the pid file of a dockerd that was killed, where its number now belongs to a zombie or another program.
+
+    dockerd only looks whether there is a process of that number, and refuses to start if there is.
+    """
+    try:
+        number = int(path.read_text(encoding="utf-8"))
+        stat = Path(f"/proc/{number}/stat").read_text(encoding="utf-8", errors="replace")
+    except (OSError, ValueError):
+        return
+    name, _, rest = stat.partition("(")[2].rpartition(")")
+    if name != "dockerd" or rest.split()[0] == "Z":
+        path.unlink(missing_ok=True)
 
 
 def _wait(address: str, process: subprocess.Popen[bytes] | None, log: Path | None, remedy: str) -> None:
