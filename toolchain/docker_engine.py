@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from toolchain.steps import Step
 
 DEFAULT_SOCKET: Final = Path("/var/run/docker.sock")
-_PID_FILE: Final = Path("/var/run/docker.pid")
+_PID_FILES: Final = {
+    "dockerd": Path("/var/run/docker.pid"),
+    "containerd": Path("/var/run/docker/containerd/containerd.pid"),
+}
 _SYSTEMD: Final = Path("/run/systemd/system")
 _ANSWER_WITHIN = 5.0  # seconds
 _START_WITHIN = 60.0  # seconds; a cold start takes 2 to 5
@@ -173,7 +176,8 @@ def _start(running: Step, places: Places, address: str) -> None:
         "elsewhere, set DOCKER_HOST to it, and run this again."
     )
     path = f"{os.environ.get('PATH', os.defpath)}:/usr/local/sbin:/usr/sbin:/sbin"
-    remove_stale_pid_file(_PID_FILE)
+    for program, file in _PID_FILES.items():
+        remove_stale_pid_file(file, program)
     with log.open("wb") as sink:
         # Its own session: it must outlive make, and a Ctrl-C at the terminal is not meant for it.
         process = subprocess.Popen(
@@ -195,10 +199,11 @@ def _start(running: Step, places: Places, address: str) -> None:
         raise
 
 
-def remove_stale_pid_file(path: Path) -> None:
-    """Remove the pid file of a dockerd that was killed, where its number now belongs to a zombie or another program.
+def remove_stale_pid_file(path: Path, program: str) -> None:
+    """Remove the pid file of a program that was killed, where its number now belongs to a zombie or to another one.
 
-    dockerd only looks whether there is a process of that number, and refuses to start if there is.
+    dockerd only looks whether there is a process of that number: it refuses to start beside another dockerd, and waits
+    for a containerd that never answers.
     """
     try:
         number = int(path.read_text(encoding="utf-8"))
@@ -206,7 +211,7 @@ def remove_stale_pid_file(path: Path) -> None:
     except (OSError, ValueError):
         return
     name, _, rest = stat.partition("(")[2].rpartition(")")
-    if name != "dockerd" or rest.split()[0] == "Z":
+    if name != program or rest.split()[0] == "Z":
         path.unlink(missing_ok=True)
 
 

@@ -1,7 +1,7 @@
 """`make up` is cut off at moments chosen at random, and run again: the same healthy stack, nothing lost, nothing over.
 
 The seed is printed with the figures; ``INTERRUPTION_SEED`` repeats a run. There is one
-for each kind; ``INTERRUPTIONS=20`` makes more of them.
+for each kind; ``INTERRUPTIONS=20`` makes more of them, and ``KILL_DOCKER_ENGINE=1`` kills the Docker engine too.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ from tests.e2e.machine import docker_engine
 from tests.e2e.matrix import Account, Matrix
 
 SEED = int(os.environ.get("INTERRUPTION_SEED") or secrets.randbelow(10**6))
-COUNT = int(os.environ.get("INTERRUPTIONS") or 7)
 MARK = "INTERRUPTED_RUN"
 """Variable in the environment of every process of one `make up`, by which they are found."""
 LATEST_SECONDS = 22.0
@@ -44,7 +43,10 @@ def running(mark: str) -> dict[int, str]:
     return found
 
 
-KINDS = ("Ctrl-C", "make", "the command", "pulumi", "the plugin", "the Docker engine", "all at once")
+KINDS: tuple[str, ...] = ("Ctrl-C", "make", "the command", "pulumi", "the plugin", "all at once")
+if os.environ.get("KILL_DOCKER_ENGINE") == "1":
+    KINDS = (*KINDS, "the Docker engine", "all at once, and the Docker engine")
+COUNT = int(os.environ.get("INTERRUPTIONS") or len(KINDS))
 
 
 def cut_off(run: subprocess.Popen[bytes], mark: str, kind: str) -> None:
@@ -62,6 +64,8 @@ def cut_off(run: subprocess.Popen[bytes], mark: str, kind: str) -> None:
             os.killpg(run.pid, signal.SIGINT)
             return
         case "all at once":
+            victims = [each for each, name in processes.items() if not name.startswith(("dockerd", "containerd"))]
+        case "all at once, and the Docker engine":
             victims = [*docker_engine(), *processes]
         case _:
             victims = names[kind]

@@ -237,18 +237,18 @@ def test_packages_are_not_installed_for_a_user_who_is_not_root(places: Places, m
 def test_the_pid_file_of_a_dockerd_that_is_no_more_does_not_keep_a_new_one_from_starting(tmp_path: Path) -> None:
     file = tmp_path / "docker.pid"
     file.write_text(str(os.getpid()))
-    docker_engine.remove_stale_pid_file(file)
+    docker_engine.remove_stale_pid_file(file, "dockerd")
     assert not file.exists(), "the number belongs to another program"
 
     program = tmp_path / "dockerd"
     program.symlink_to("/bin/sleep")
     with subprocess.Popen([str(program), "30"]) as running:
         file.write_text(str(running.pid))
-        docker_engine.remove_stale_pid_file(file)
+        docker_engine.remove_stale_pid_file(file, "dockerd")
         assert file.exists(), "that one lives"
         running.kill()
         deadline = time.monotonic() + 5
         while file.exists() and time.monotonic() < deadline:
             # Not waited for: a zombie.
-            docker_engine.remove_stale_pid_file(file)
+            docker_engine.remove_stale_pid_file(file, "dockerd")
         assert not file.exists()
