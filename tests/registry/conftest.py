@@ -74,7 +74,7 @@ def _context(files: dict[str, bytes]) -> io.BytesIO:
     return buffer
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
     """An empty registry."""
     places = Places.of(os.environ)
