@@ -104,6 +104,11 @@ PROVIDERS = {
     "docker": pulumi_docker.ProviderArgs,
     "tls": pulumi_tls.ProviderArgs,
 }
+# Attributes that upstream keeps only to say that they are gone; the SDK leaves them out.
+REMOVED_UPSTREAM = {
+    "alicloud:ecs/ecsDisk:EcsDisk": {"dedicatedBlockStorageClusterId"},
+    "alicloud:ecs/instance:Instance": {"ioOptimized", "subnetId"},
+}
 CASES = [(plugin, token) for plugin, tokens in RESOURCES.items() for token in tokens]
 
 
@@ -174,6 +179,8 @@ def test_the_plugin_has_exactly_the_property_names_of_the_sdk(
     state = getattr(importlib.import_module(module), state_name)
     expected = names_in_sdk(state) | names_in_sdk(args)
     actual = dict(dumps[plugin]["resources"][token])
+    for gone in REMOVED_UPSTREAM.get(token, set()):
+        actual.pop(gone, None)
     actual.pop("id", None)  # every resource has one; the SDK keeps it apart
     expected.pop("id", None)
     assert len(expected) > 1, f"the SDK's {token} has no properties: this test compares nothing"
