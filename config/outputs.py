@@ -12,6 +12,7 @@ from typing import Final, Literal, TypedDict
 
 import pulumi
 
+from config.costs import MonthlyCost, monthly_cost
 from config.dns import dns_records, is_managed
 from config.homeservers import HOMESERVERS
 from config.settings import Settings
@@ -44,16 +45,6 @@ class PortsOutput(TypedDict):
     http: int
     https: int
     federation: int
-
-
-class MonthlyCostOutput(TypedDict):
-    """What the stack costs a month. A stack on a machine of one's own costs nothing."""
-
-    currency: str
-    low: float
-    high: float
-    asOf: str
-    items: list[Mapping[str, object]]
 
 
 class SshOutput(TypedDict):
@@ -100,7 +91,7 @@ class PlainOutputs(TypedDict):
     ports: PortsOutput
     monitoring: Mapping[str, object]
     backups: Mapping[str, object]
-    monthlyCost: MonthlyCostOutput
+    monthlyCost: MonthlyCost
     nextSteps: str
 
 
@@ -138,7 +129,7 @@ def plain_outputs(settings: Settings) -> PlainOutputs:
         },
         "monitoring": {},
         "backups": {},
-        "monthlyCost": {"currency": "CNY", "low": 0, "high": 0, "asOf": "", "items": []},
+        "monthlyCost": monthly_cost(settings),
         "nextSteps": next_steps(settings),
     }
 

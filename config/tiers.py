@@ -56,6 +56,8 @@ class Tier:
 
     Nothing with 1 vCPU and 1 GiB is sold for less than the smallest type of family e, which has twice that.
     """
+    article_price: int
+    """CNY a month, as the article has it that this project began with."""
     data_disk_gib: int
     """Data disk on Aliyun unless something else is set, in GiB: images (3), containers and all data."""
 
@@ -82,6 +84,7 @@ TIERS: Final[Mapping[TierName, Tier]] = MappingProxyType(
             synapse_cache_factor=0.25,
             dendrite_cache=Mebibytes(64),
             instance_type="ecs.e-c1m1.large",
+            article_price=60,
             data_disk_gib=20,
         ),
         "2C4G": Tier(
@@ -96,6 +99,7 @@ TIERS: Final[Mapping[TierName, Tier]] = MappingProxyType(
             synapse_cache_factor=0.5,
             dendrite_cache=Mebibytes(300),
             instance_type="ecs.e-c1m2.large",
+            article_price=120,
             data_disk_gib=40,
         ),
         "4C8G": Tier(
@@ -110,6 +114,7 @@ TIERS: Final[Mapping[TierName, Tier]] = MappingProxyType(
             synapse_cache_factor=1.0,
             dendrite_cache=Mebibytes(1024),
             instance_type="ecs.u1-c1m2.xlarge",
+            article_price=300,
             data_disk_gib=100,
         ),
     },
