@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, final
 
-from config.settings import PROJECT, Settings, parse
+from config.project import PROJECT
+from config.settings import Settings, parse
 from toolchain.steps import StepFailed
 
 ROOT: Final = Path(__file__).resolve().parent.parent
