@@ -1,0 +1,1 @@
+"""The host of a stack on Aliyun, and what is around it."""

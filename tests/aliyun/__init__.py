@@ -1,0 +1,1 @@
+"""The cloud half, against an emulated Aliyun."""

@@ -1,0 +1,1 @@
+"""An emulation of the parts of Aliyun that the program uses."""
