@@ -144,7 +144,8 @@ def run(host: DockerHost, *words: str, seconds: float = _ANSWER_SECONDS) -> subp
 
 def missing(host: DockerHost) -> str:
     """Return what the host's Docker engine is waiting for; "" once it answers."""
-    done = run(host, "docker", "version", "--format", "{{.Server.Version}}")
+    # systemd takes connections for a Docker that waits itself: without a limit of its own, this would wait for it.
+    done = run(host, "timeout", str(_ANSWER_SECONDS // 3), "docker", "version", "--format", "{{.Server.Version}}")
     if done.returncode == 0:
         return ""
     said = done.stderr.strip().splitlines()[-1] if done.stderr.strip() else ""
@@ -155,9 +156,9 @@ def missing(host: DockerHost) -> str:
     ssh_failed = 255
     if done.returncode == ssh_failed:
         return f"the host to boot ({said})"
-    if "not found" in done.stderr:
+    if "docker" in said and ("not found" in said or "No such file" in said):
         return "the host to install Docker"
-    return f"Docker, which starts once the data disk is mounted ({said})"
+    return "Docker, which starts once the data disk is mounted" + (f" ({said})" if said else "")
 
 
 async def wait(host: DockerHost, say: Callable[[str], None], seconds: float = WAIT_SECONDS) -> None:

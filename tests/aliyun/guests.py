@@ -22,9 +22,9 @@ from tests.aliyun.emulation.hosts import SystemContainers
 from tests.aliyun.emulation.hypervisor import Guest, IngressRule
 from tests.samples import CLOUD_INIT
 
-INTERNET: Final = IPv4Network("203.0.113.0/24")
-"""TEST-NET-3; a rehearsal has TEST-NET-2, so that both may run."""
-ADDRESS: Final = IPv4Address("203.0.113.200")
+INTERNET: Final = IPv4Network("192.0.2.0/24")
+"""TEST-NET-1; a rehearsal has TEST-NET-2, so that both may run."""
+ADDRESS: Final = IPv4Address("192.0.2.200")
 SUBNET: Final = IPv4Network("10.89.80.0/24")
 """Of the containers."""
 DISK: Final = "d-test0"
@@ -89,7 +89,7 @@ class Ground:
         return done.stdout
 
     def wait_for_cloud_init(self, instance_id: str) -> str:
-        """Wait until cloud-init is done, however it went; return its status."""
+        """Wait until cloud-init is done, however it went; return its status and, of a failure, its last words."""
         console = self.hypervisor.console
         # Early in the boot it answers nothing, or that it has not run.
         eventually(
@@ -97,7 +97,13 @@ class Ground:
             lambda: re.search(r"status: (done|error|degraded)", console(instance_id, "cloud-init", "status")),
             BOOT_SECONDS,
         )
-        return console(instance_id, "cloud-init", "status", "--long")
+        status = console(instance_id, "cloud-init", "status", "--long")
+        done = "status: done" in status
+        return (
+            status
+            if done
+            else f"{status}\n{console(instance_id, 'tail', '-n', '30', '/var/log/cloud-init-output.log')}"
+        )
 
     def wait_for_docker(self) -> None:
         """Wait until Docker answers over ssh."""

@@ -96,7 +96,8 @@ def test_without_the_environment_it_says_what_to_do(monkeypatch: pytest.MonkeyPa
         ("echo 'ssh: connect to host 203.0.113.9 port 22: Connection refused' >&2; exit 255", "the host to boot"),
         ("echo 'matrix@203.0.113.9: Permission denied (publickey).' >&2; exit 255", "the user matrix"),
         ("echo 'Host key verification failed.' >&2; exit 255", "to show the host key"),
-        ("echo 'bash: line 1: docker: command not found' >&2; exit 127", "to install Docker"),
+        ("echo \"timeout: failed to run command 'docker': No such file or directory\" >&2; exit 127", "install Docker"),
+        ("exit 124", "data disk"),
         ("echo 'Cannot connect to the Docker daemon at unix:///var/run/docker.sock.' >&2; exit 1", "data disk"),
     ],
 )
@@ -111,7 +112,7 @@ def test_a_host_that_answers_at_last_is_waited_for(ssh: Callable[[str], Path], t
     turn = tmp_path / "turn"
     ssh(
         f"echo x >>{turn}; case $(wc -l <{turn}) in 1|2) echo 'Connection refused' >&2; exit 255;; "
-        "3) echo 'docker: not found' >&2; exit 127;; esac"
+        "3) echo 'docker: No such file or directory' >&2; exit 127;; esac"
     )
     said: list[str] = []
     asyncio.run(docker_host.wait(HOST, said.append, 60))
@@ -123,7 +124,7 @@ def test_a_host_that_answers_at_last_is_waited_for(ssh: Callable[[str], Path], t
 
 def test_a_host_that_never_answers_is_told_with_its_own_log(ssh: Callable[[str], Path]) -> None:
     arguments = ssh(
-        'case $last in *cloud-init*) echo "E: no package mirror answers";; *) echo "not found" >&2; exit 127;; esac'
+        'case $last in *cloud-init*) echo "E: no package mirror answers";; *) echo "docker: not found" >&2; exit 127;; esac'
     )
     with pytest.raises(StepFailed) as failed:
         asyncio.run(docker_host.wait(HOST, lambda _: None, 0))

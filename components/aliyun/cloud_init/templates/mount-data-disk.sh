@@ -31,7 +31,12 @@ fi
 
 # 1: errors were corrected.
 fsck.ext4 -p "$device" || [ $? -eq 1 ]
+# A disk that was enlarged. Before it is mounted: while it is, that takes one capability more.
+filled=$(dumpe2fs -h "$device" 2>/dev/null | awk '/^Block count:/ {n = $3} /^Block size:/ {s = $3} END {printf "%.0f", n * s}')
+if [ "$(blockdev --getsize64 "$device")" -gt $((filled + 16777216)) ]; then
+  echo "$device has become larger: enlarging its file system"
+  fsck.ext4 -f -p "$device" || [ $? -eq 1 ]
+  resize2fs "$device"
+fi
 mkdir -p "$target"
 mount -o noatime,errors=remount-ro "$device" "$target"
-# A disk that was enlarged; a file system that fills its disk stays as it is.
-resize2fs "$device"
