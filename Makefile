@@ -68,4 +68,4 @@ reliability: toolchain-test ## let things break in a stack of the tests and writ
 	@$(TESTS) env WRITE_RELIABILITY=1 pytest -q tests/e2e/test_faults.py
 
 golden: toolchain-test ## write the golden graphs anew; review the difference
-	@$(TESTS) env WRITE_GOLDEN=1 pytest -q tests/golden
+	@$(TESTS) env WRITE_GOLDEN=1 pytest -q tests/golden tests/unit/test_cloud_init.py

@@ -22,7 +22,9 @@ DATA_MOUNT: Final = "/data"
 HEALTH_INTERVAL_SECONDS: Final = 10
 """`pulumi up` waits one interval for each container, and each probe costs the Docker engine some 60 ms of processor."""
 
-_LOG_OPTS: Final = MappingProxyType({"max-size": "10m", "max-file": "3"})
+LOG_DRIVER: Final = "json-file"
+LOG_OPTS: Final = MappingProxyType({"max-size": "10m", "max-file": "3"})
+"""A host's daemon states the same ones: it merges its own into each container's, which is a change at every run."""
 
 REPLACE_ON_CHANGES: Final = ("init", "mounts", "tmpfs")
 """The provider takes a change of these for an update, does nothing and reports success: the old ones keep running."""
@@ -291,8 +293,8 @@ def _common(host: ServiceHost, spec: ContainerSpec, role: Role, *, capabilities:
             docker.ContainerUlimitArgs(name="nofile", soft=8192, hard=8192),
             docker.ContainerUlimitArgs(name="nproc", soft=spec.processes, hard=spec.processes),
         ],
-        "log_driver": "json-file",
-        "log_opts": dict(_LOG_OPTS),
+        "log_driver": LOG_DRIVER,
+        "log_opts": dict(LOG_OPTS),
         "labels": [
             docker.ContainerLabelArgs(label=label, value=value) for label, value in sorted(host.labels(role).items())
         ],

@@ -8,10 +8,10 @@ from typing import Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-_SERVICES: Final = Path(__file__).resolve().parent / "services"
+_COMPONENTS: Final = Path(__file__).resolve().parent
 
 _ENVIRONMENT: Final = Environment(
-    loader=FileSystemLoader(_SERVICES),
+    loader=FileSystemLoader(_COMPONENTS),
     # A misspelt name is an error here, instead of an empty text in a config file.
     undefined=StrictUndefined,
     trim_blocks=True,
@@ -31,4 +31,14 @@ def render(service: str, template: str, **values: object) -> str:
         jinja2.UndefinedError: the template uses a value that is not given.
 
     """
-    return _ENVIRONMENT.get_template(f"{service}/templates/{template}").render(values)
+    return render_file(f"services/{service}/templates/{template}", **values)
+
+
+def render_file(path: str, **values: object) -> str:
+    """Return the text of a template below ``components/`` with its values filled in.
+
+    Raises:
+        jinja2.UndefinedError: the template uses a value that is not given.
+
+    """
+    return _ENVIRONMENT.get_template(path).render(values)

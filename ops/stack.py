@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, final
 
 from config.project import PROJECT
 from config.settings import Settings, parse
+from ops import docker_host
+from ops.docker_host import DockerHost
 from toolchain.steps import StepFailed
 
 ROOT: Final = Path(__file__).resolve().parent.parent
@@ -20,6 +23,7 @@ STATE_FOLDER: Final = ROOT / ".state"
 LOCAL_STACK: Final = "local"
 CONTAINER_TYPE: Final = "docker:index/container:Container"
 NETWORK_TYPE: Final = "docker:index/network:Network"
+ENGINE_TYPE: Final = "matrix:index:DockerEngine"
 VOLUME_TYPE: Final = "docker:index/volume:Volume"
 
 
@@ -135,6 +139,38 @@ class Stack:
         """Return where the stack's Docker engine is: of what is deployed, else of the settings."""
         deployed = self.outputs().get("dockerHost")
         return str(deployed) if deployed else self.settings().docker_host
+
+    def remote_host(self) -> DockerHost | None:
+        """Return the machine of the stack's Docker engine, where it is another one and the stack has made it."""
+        exported = json.loads(self.ask("stack", "export", "--show-secrets"))
+        for each in exported.get("deployment", {}).get("resources") or []:
+            outputs = each.get("outputs") or {}
+            if each["type"] == ENGINE_TYPE and "privateKey" in outputs:
+                return DockerHost(
+                    address=outputs["address"],
+                    user=outputs["user"],
+                    port=int(outputs["port"]),
+                    host_key=outputs["hostKey"],
+                    private_key=json.loads(outputs["privateKey"]["plaintext"]),
+                )
+        return None
+
+    @contextlib.contextmanager
+    def docker_engine(self, settings: Settings | None = None) -> Iterator[str | None]:
+        """Give the address of the stack's Docker engine as this machine reaches it; None while there is no host yet.
+
+        Args:
+            settings: those of the config, where what is deployed may be elsewhere and does not matter.
+
+        Raises:
+            StepFailed: the host is there and does not answer.
+
+        """
+        if (host := self.remote_host()) is not None:
+            with docker_host.reached(host) as address:
+                yield address
+        else:
+            yield settings.docker_host if settings else self.docker_host()
 
     def ids(self, kind: str) -> set[str]:
         """Return the ids of the resources of a type in the state."""
