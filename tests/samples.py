@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from ipaddress import IPv4Network
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
 import yaml
 
-from components.aliyun.cloud_init import CloudInitArgs
 from config.project import PROJECT
 from config.settings import SECRET_KEYS, Settings, parse
 
@@ -41,17 +39,6 @@ def stack_file(stack: str) -> Mapping[str, str]:
     path = Path(__file__).resolve().parent.parent / f"Pulumi.{stack}.yaml"
     config = yaml.safe_load(path.read_text(encoding="utf-8"))["config"]
     return {key.removeprefix(f"{PROJECT}:"): text for key, text in config.items()}
-
-
-CLOUD_INIT: Final = CloudInitArgs(
-    host_name="matrix-dev-host",
-    host_key_private="-----BEGIN OPENSSH PRIVATE KEY-----\nmade-up\n-----END OPENSSH PRIVATE KEY-----\n",
-    host_key_public="ssh-ed25519 AAAAhost",
-    admin_key_public="ssh-rsa AAAAadmin",
-    data_disk_serial="bp12345",
-    registry_mirrors=(),
-    container_subnet=IPv4Network("10.89.64.0/24"),
-)
 
 
 def settings(stack: str = "local", **keys: str) -> Settings:
