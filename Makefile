@@ -15,7 +15,10 @@ help: ## this list
 up: toolchain ## deploy the stack and wait until it serves
 	@$(OPS) ops.up --stack $(STACK)
 
-preview: toolchain ## show what `make up` would change
+# Only what was written after the command counts, as for NAME below.
+preview: export MATRIX_PREVIEW_SUMMARY = $(if $(findstring command,$(origin SUMMARY)),$(SUMMARY))
+preview: export MATRIX_PREVIEW_BASE = $(if $(findstring command,$(origin BASE)),$(BASE))
+preview: toolchain ## show what `make up` would change; SUMMARY=file BASE=ref for a pull request
 	@$(OPS) ops.preview --stack $(STACK)
 
 status: toolchain ## what works, what does not, what to do

@@ -6,6 +6,7 @@ import os
 import sys
 from types import TracebackType
 
+from components.docker_location import docker_location
 from components.platform import Platform
 from components.services.certificates import Certificates, CertificatesArgs
 from components.services.conduit import Conduit, ConduitArgs
@@ -20,7 +21,7 @@ from config.settings import load, secret
 def main() -> None:
     """Declare the stack."""
     settings = load(os.environ)
-    platform = Platform(settings)
+    platform = Platform(settings, docker_location(settings))
     certificates = Certificates("certificates", CertificatesArgs(settings=settings))
     redis = (
         Redis("redis", RedisArgs(platform=platform, password=secret("redisPassword")), platform.options)

@@ -8,13 +8,15 @@ import pulumi
 
 from components.container import ServiceHost
 from components.data_volumes import DataVolumes, DataVolumesArgs
-from components.docker_engine import DockerEngine, DockerEngineArgs
+from components.docker_engine import DockerEngine, DockerEngineArgs, SshHost
+from components.docker_location import DockerLocation
 from components.images import Images, ImagesArgs
 from components.networks import Networks, NetworksArgs
 from components.probe import Probe, ProbeArgs
 from config.addresses import AddressPlan, address_plan
 from config.catalogue import project_root
-from config.settings import PROJECT, Settings
+from config.project import PROJECT
+from config.settings import Settings
 from config.stack_images import images_of, registry_of
 from config.tiers import TIERS, Tier
 
@@ -31,16 +33,19 @@ class Platform:
     networks: Networks
     volumes: DataVolumes
     probe: Probe
+    ssh: SshHost | None
+    """The machine of the Docker engine, where it is not this one."""
     options: pulumi.ResourceOptions
     """Makes a component's children use the Docker engine of this stack."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, where: DockerLocation) -> None:
         prefix = f"{PROJECT}-{settings.stack}"
         self.settings = settings
         self.tier = TIERS[settings.tier]
         self.addresses = address_plan(settings.subnet)
-        engine = DockerEngine("docker-engine", DockerEngineArgs(host=settings.docker_host))
-        self.options = pulumi.ResourceOptions(providers=[engine.provider])
+        self.ssh = where.host if isinstance(where.host, SshHost) else None
+        engine = DockerEngine("docker-engine", DockerEngineArgs(host=where.host, after=where.after))
+        self.options = pulumi.ResourceOptions(providers=[engine.provider], transformations=[where.lives_there])
         self.images = Images(
             "images",
             ImagesArgs(

@@ -10,7 +10,7 @@ import pulumi
 from components.platform import Platform
 from config.catalogue import software_version
 from config.homeservers import HOMESERVERS
-from config.outputs import plain_outputs
+from config.outputs import host_outputs, plain_outputs
 from config.stack_images import images_of
 
 
@@ -29,7 +29,10 @@ def export(outputs: StackOutputs) -> None:
     platform = outputs.platform
     settings = platform.settings
     facts = HOMESERVERS[settings.homeserver]
-    for name, value in plain_outputs(settings).items():
+    values: dict[str, object] = {**plain_outputs(settings)}
+    if ssh := platform.ssh:
+        values |= host_outputs(settings, address=ssh.address, host_key=ssh.host_key, user=ssh.user, port=ssh.port)
+    for name, value in values.items():
         pulumi.export(name, value)
     image = platform.images[facts.image]
     pulumi.export(

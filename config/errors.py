@@ -8,6 +8,8 @@ from typing import final
 
 import pulumi
 
+from config.project import PROJECT
+
 
 @final
 @dataclass(frozen=True, kw_only=True)
@@ -18,6 +20,13 @@ class Problem:
     value: str
     expected: str
     remedy: str
+
+
+def problem(key: str, value: str, expected: str, example: str) -> Problem:
+    """Return the problem of a plain key of the config that has an acceptable example."""
+    return Problem(
+        key=f"{PROJECT}:{key}", value=value, expected=expected, remedy=f"pulumi config set {key} '{example}'"
+    )
 
 
 @final

@@ -8,8 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from ipaddress import IPv4Address
-from typing import Final, TypedDict
+from typing import Final, Literal, TypedDict
 
+import pulumi
+
+from config.costs import MonthlyCost, monthly_cost
+from config.dns import dns_records, is_managed
 from config.homeservers import HOMESERVERS
 from config.settings import Settings
 
@@ -43,14 +47,32 @@ class PortsOutput(TypedDict):
     federation: int
 
 
-class MonthlyCostOutput(TypedDict):
-    """What the stack costs a month. A stack on a machine of one's own costs nothing."""
+class SshOutput(TypedDict):
+    """How to reach the host; ``hostKey`` is its public key as a known_hosts file has it."""
 
-    currency: str
-    low: float
-    high: float
-    asOf: str
-    items: list[Mapping[str, object]]
+    address: pulumi.Input[str]
+    port: int
+    user: str
+    hostKey: pulumi.Input[str]
+
+
+class DnsRecordOutput(TypedDict):
+    """A record that the stack needs. ``managed`` says whether the stack makes it; else somebody has to."""
+
+    name: str
+    type: Literal["A", "SRV", "CAA"]
+    value: pulumi.Input[str]
+    ttl: int
+    managed: bool
+
+
+class HostOutputs(TypedDict):
+    """What a stack with a host of its own knows only when the host is there."""
+
+    publicIp: pulumi.Input[str]
+    ssh: SshOutput
+    dockerHost: pulumi.Input[str]
+    dnsRecords: list[DnsRecordOutput]
 
 
 class PlainOutputs(TypedDict):
@@ -69,7 +91,7 @@ class PlainOutputs(TypedDict):
     ports: PortsOutput
     monitoring: Mapping[str, object]
     backups: Mapping[str, object]
-    monthlyCost: MonthlyCostOutput
+    monthlyCost: MonthlyCost
     nextSteps: str
 
 
@@ -107,8 +129,30 @@ def plain_outputs(settings: Settings) -> PlainOutputs:
         },
         "monitoring": {},
         "backups": {},
-        "monthlyCost": {"currency": "CNY", "low": 0, "high": 0, "asOf": "", "items": []},
+        "monthlyCost": monthly_cost(settings),
         "nextSteps": next_steps(settings),
+    }
+
+
+def host_outputs(
+    settings: Settings, *, address: pulumi.Input[str], host_key: pulumi.Input[str], user: str, port: int
+) -> HostOutputs:
+    """Return the outputs of a stack with a host of its own, which replace the plain ones of the same names."""
+    ttl = settings.cloud.dns_ttl if settings.cloud else 0
+    return {
+        "publicIp": address,
+        "ssh": {"address": address, "port": port, "user": user, "hostKey": host_key},
+        "dockerHost": pulumi.Output.concat(f"ssh://{user}@", address, f":{port}"),
+        "dnsRecords": [
+            {
+                "name": record.name,
+                "type": record.type,
+                "value": address if record.value is None else record.value,
+                "ttl": ttl,
+                "managed": is_managed(record, settings),
+            }
+            for record in dns_records(settings)
+        ],
     }
 
 
@@ -130,8 +174,16 @@ def next_steps(settings: Settings) -> str:
             f"Trust its CA: the certificate lies in .state/{settings.stack}-ca.pem, and at {url}/_static/ca.pem.",
             f"In any Matrix client: choose the homeserver {url}.",
             _how_to_register(settings, stack),
+            *_what_is_left(settings, stack),
             f"See what works: make status{stack}",
         ]
+    )
+
+
+def _what_is_left(settings: Settings, stack: str) -> list[str]:
+    missing = [record for record in dns_records(settings) if not is_managed(record, settings)] if settings.cloud else []
+    return (
+        [f"Make the DNS records that `make outputs{stack}` lists under dnsRecords as not managed."] if missing else []
     )
 
 

@@ -7,77 +7,75 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
 from ipaddress import IPv4Network
 from types import MappingProxyType
 from typing import Any, Final, Literal, final
 
 import pulumi
 
-from config import parsing
+from config import cloud, parsing
 from config.catalogue import ImageSource
-from config.errors import ConfigError, Problem
+from config.cloud import CloudSettings
+from config.errors import ConfigError, Problem, problem
 from config.homeservers import HOMESERVERS, HomeserverName
+from config.keys import TARGETS, Default, Key, Target, field_names, key, key_by_target, keys_of, local_key
+from config.project import PROJECT
 from config.tiers import TIER_NAMES, TierName
 
-PROJECT: Final = "matrix"
 LOCALHOST: Final = "localhost"
-
-_KEY: Final = "key"
-
-
-@final
-@dataclass(frozen=True, kw_only=True)
-class Key:
-    """One plain key of the config: how its text becomes a value, and which text stands for an unset one.
-
-    A key without default is required.
-    """
-
-    parse: Callable[[str], object]
-    default: str | None
+LOCAL_DOCKER_HOST: Final = "unix:///var/run/docker.sock"
 
 
-def _key(parse: Callable[[str], object], default: str | None = None) -> Any:  # noqa: ANN401 (so does dataclasses.field)
-    return field(metadata={_KEY: Key(parse=parse, default=default)})
+def _usual_matrix_host(texts: Mapping[str, str]) -> str | None:
+    name = texts.get("serverName")
+    return f"matrix.{name}" if name else None
 
 
 @final
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What a stack is to be: plain data, known at preview. Each field but ``stack`` is a key of the config."""
+    """What a stack is to be: plain data, known at preview. Each field but ``stack`` and ``cloud`` is a key."""
 
     stack: str
-    target: Literal["local"] = _key(parsing.one_of("local"))
-    tier: TierName = _key(parsing.one_of(*TIER_NAMES))
-    server_name: str = _key(parsing.host_name, LOCALHOST)
+    cloud: CloudSettings | None
+    """None on a local stack."""
+    target: Target = key(parsing.one_of(*TARGETS))
+    tier: TierName = key(parsing.one_of(*TIER_NAMES))
+    server_name: str = key_by_target(parsing.host_name, local=LOCALHOST, aliyun=None)
     """The part after ``:`` in ``@user:example.com``. Every event holds it: it cannot change after the first start."""
-    matrix_host: str = _key(parsing.host_name, LOCALHOST)
-    homeserver: HomeserverName = _key(parsing.one_of(*HOMESERVERS), "conduit")
-    image_source: ImageSource = _key(parsing.one_of("registry", "packages"), "registry")
-    registry_prefix: str = _key(parsing.registry_prefix, "")
-    registry_mirrors: tuple[str, ...] = _key(parsing.registry_mirrors, "")
+    matrix_host: str = key_by_target(parsing.host_name, local=LOCALHOST, aliyun=_usual_matrix_host)
+    homeserver: HomeserverName = key(parsing.one_of(*HOMESERVERS), "conduit")
+    image_source: ImageSource = key(parsing.one_of("registry", "packages"), "registry")
+    registry_prefix: str = key(parsing.registry_prefix, "")
+    registry_mirrors: tuple[str, ...] = key(parsing.registry_mirrors, "")
     """Registries that are tried in this order for what ``registry_prefix`` (or Docker Hub) does not give."""
-    image_origins: Mapping[str, str] = _key(parsing.image_origins, "")
+    image_origins: Mapping[str, str] = key(parsing.image_origins, "")
     """Which mirror gave an image; what is not in here came from ``registry_prefix`` (or Docker Hub)."""
-    docker_host: str = _key(parsing.docker_host, "unix:///var/run/docker.sock")
-    bind_address: str = _key(parsing.address, "127.0.0.1")
-    http_port: int = _key(parsing.port, "80")
-    https_port: int = _key(parsing.port, "443")
-    federation_port: int = _key(parsing.port, "8448")
-    subnet: IPv4Network = _key(parsing.subnet, "10.89.64.0/24")
-    upload_limit: int = _key(parsing.size, "20 MiB")
+    docker_host: str = local_key(parsing.docker_host, LOCAL_DOCKER_HOST)
+    """Empty on Aliyun: the address of the host is not known before it is there."""
+    bind_address: str = key_by_target(parsing.address, local="127.0.0.1", aliyun="0.0.0.0")  # noqa: S104 (what it is for)
+    http_port: int = key(parsing.port, "80")
+    https_port: int = key(parsing.port, "443")
+    federation_port: int = key(parsing.port, "8448")
+    subnet: IPv4Network = key(parsing.subnet, "10.89.64.0/24")
+    upload_limit: int = key(parsing.size, "20 MiB")
     """Bytes; one value for Nginx and homeserver, so that both refuse the same upload."""
-    federation: bool = _key(parsing.boolean, "true")
-    registration: Literal["token", "closed"] = _key(parsing.one_of("token", "closed"), "token")
-    redis: bool = _key(parsing.boolean, "true")
-    delete_protection: bool = _key(parsing.boolean, "true")
+    federation: bool = key(parsing.boolean, "true")
+    registration: Literal["token", "closed"] = key(parsing.one_of("token", "closed"), "token")
+    redis: bool = key(parsing.boolean, "true")
+    delete_protection: bool = key(parsing.boolean, "true")
 
     @property
     def homeserver_url(self) -> str:
         """Base URL for clients, without a trailing slash."""
         https = 443
         return f"https://{self.matrix_host}" + ("" if self.https_port == https else f":{self.https_port}")
+
+    @property
+    def published_ports(self) -> tuple[int, ...]:
+        """The ports that others reach, each once."""
+        return (self.http_port, self.https_port, *((self.federation_port,) if self.federation else ()))
 
     @property
     def registration_by_token(self) -> bool:
@@ -90,17 +88,7 @@ class Settings:
         return f"{self.matrix_host}:{self.https_port}"
 
 
-def _camel_case(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(word.capitalize() for word in rest)
-
-
-_FIELDS: Final[Mapping[str, str]] = MappingProxyType(
-    {_camel_case(f.name): f.name for f in fields(Settings) if _KEY in f.metadata}
-)
-KEYS: Final[Mapping[str, Key]] = MappingProxyType(
-    {_camel_case(f.name): f.metadata[_KEY] for f in fields(Settings) if _KEY in f.metadata}
-)
+KEYS: Final[Mapping[str, Key]] = MappingProxyType({**keys_of(Settings), **keys_of(CloudSettings)})
 
 _Condition = Callable[[Mapping[str, object]], bool]
 
@@ -139,31 +127,46 @@ SECRET_KEYS: Final[Mapping[str, SecretKey]] = MappingProxyType(
 )
 
 
-def _parse_values(texts: Mapping[str, str], problems: list[Problem]) -> dict[str, object]:
+def _parse_values(target: Target, texts: Mapping[str, str], problems: list[Problem]) -> dict[str, object]:
     values: dict[str, object] = {}
-    for name, key in KEYS.items():
+    for name, each in KEYS.items():
         text = texts.get(name, "")
-        if not text and key.default is None:
-            problems.append(_problem(name, "(not set)", *_expectation(key)))
+        if target not in each.defaults:
+            if text:
+                problems.append(_misplaced(name, target, each))
             continue
         try:
-            values[name] = key.parse(text or key.default or "")
+            if text:
+                values[name] = each.parse(text)
+            elif (default := _default(each.defaults[target], texts)) is not None:
+                values[name] = each.parse(default)
+            elif each.defaults[target] is None:
+                problems.append(problem(name, "(not set)", *_expectation(each)))
         except parsing.UnacceptableError as error:
-            problems.append(_problem(name, json.dumps(text, ensure_ascii=False), error.expected, error.example))
+            # A default that cannot be read follows from another key, and that one is told.
+            if text:
+                problems.append(problem(name, json.dumps(text, ensure_ascii=False), error.expected, error.example))
     return values
 
 
-def _expectation(key: Key) -> tuple[str, str]:
+def _default(default: Default, texts: Mapping[str, str]) -> str | None:
+    return default(texts) if callable(default) else default
+
+
+def _expectation(each: Key) -> tuple[str, str]:
     try:
-        key.parse("")
+        each.parse("")
     except parsing.UnacceptableError as error:
         return error.expected, error.example
     return "a value", ""
 
 
-def _problem(key: str, value: str, expected: str, example: str) -> Problem:
+def _misplaced(name: str, target: Target, each: Key) -> Problem:
     return Problem(
-        key=f"{PROJECT}:{key}", value=value, expected=expected, remedy=f"pulumi config set {key} '{example}'"
+        key=f"{PROJECT}:{name}",
+        value="(set)",
+        expected=f"no such key with target {target}; it is for {' and '.join(each.defaults)}",
+        remedy=f"pulumi config rm {name}",
     )
 
 
@@ -171,12 +174,12 @@ def _secret_problems(
     stack: str, texts: Mapping[str, str], sealed: Collection[str], values: Mapping[str, object]
 ) -> list[Problem]:
     problems = []
-    for name, key in SECRET_KEYS.items():
+    for name, each in SECRET_KEYS.items():
         text = texts.get(name, "")
         full_name = f"{PROJECT}:{name}"
         command = f"make secrets STACK={stack}"
         if not text:
-            if key.needed(values):
+            if each.needed(values):
                 problems.append(
                     Problem(key=full_name, value="(not set)", expected="a secret", remedy=f"{command} (makes it)")
                 )
@@ -191,7 +194,7 @@ def _secret_problems(
                 )
             )
         try:
-            key.parse(text)
+            each.parse(text)
         except parsing.UnacceptableError as error:
             problems.append(
                 Problem(
@@ -204,6 +207,9 @@ def _secret_problems(
     return problems
 
 
+_OTHER_PORTS: Final = MappingProxyType({"httpPort": "80", "httpsPort": "443", "federationPort": "8448"})
+
+
 def _port_problems(values: Mapping[str, object]) -> list[Problem]:
     names = ["httpPort", "httpsPort"] + (["federationPort"] if values.get("federation") is True else [])
     problems = []
@@ -211,9 +217,7 @@ def _port_problems(values: Mapping[str, object]) -> list[Problem]:
         same = [other for other in names[:index] if other in values and values.get(name) == values[other]]
         if name in values and same:
             problems.append(
-                _problem(
-                    name, str(values[name]), f"a port of its own ({same[0]} has this one)", KEYS[name].default or ""
-                )
+                problem(name, str(values[name]), f"a port of its own ({same[0]} has this one)", _OTHER_PORTS[name])
             )
     return problems
 
@@ -244,14 +248,24 @@ def parse(stack: str, texts: Mapping[str, str], sealed: Collection[str]) -> Sett
 
     """
     problems: list[Problem] = []
-    values = _parse_values(texts, problems)
+    target: Target = next((each for each in TARGETS if each == texts.get("target")), "local")
+    values = _parse_values(target, texts, problems)
     problems += _port_problems(values)
+    if target == "aliyun":
+        problems += cloud.problems(values)
     problems += _secret_problems(stack, texts, sealed, values)
     problems += _unknown_key_problems(texts)
     if problems:
         raise ConfigError(stack, problems)
-    arguments: dict[str, Any] = {_FIELDS[name]: value for name, value in values.items()}
-    return Settings(stack=stack, **arguments)
+    return Settings(
+        stack=stack,
+        cloud=CloudSettings(**_arguments(CloudSettings, values)) if target == "aliyun" else None,
+        **_arguments(Settings, values),
+    )
+
+
+def _arguments(settings: type[Any], values: Mapping[str, object]) -> dict[str, Any]:
+    return {name: values[key_name] for key_name, name in field_names(settings).items() if key_name in values}
 
 
 def _own_keys(names: Mapping[str, str]) -> dict[str, str]:

@@ -51,6 +51,15 @@ class Tier:
     """Synapse's ``caches.global_factor``."""
     dendrite_cache: Mebibytes
     """Dendrite's ``global.cache.max_size_estimated``; its own default is 1 GiB."""
+    instance_type: str
+    """What hosts the tier on Aliyun unless something else is set.
+
+    Nothing with 1 vCPU and 1 GiB is sold for less than the smallest type of family e, which has twice that.
+    """
+    article_price: int
+    """CNY a month, as the article has it that this project began with."""
+    data_disk_gib: int
+    """Data disk on Aliyun unless something else is set, in GiB: images (3), containers and all data."""
 
 
 def _budgets(homeserver: Budget, nginx: Budget, redis: Budget, one_shot: Budget) -> Mapping[ServiceName, Budget]:
@@ -74,6 +83,9 @@ TIERS: Final[Mapping[TierName, Tier]] = MappingProxyType(
             conduit_cache_modifier=0.5,
             synapse_cache_factor=0.25,
             dendrite_cache=Mebibytes(64),
+            instance_type="ecs.e-c1m1.large",
+            article_price=60,
+            data_disk_gib=20,
         ),
         "2C4G": Tier(
             name="2C4G",
@@ -86,6 +98,9 @@ TIERS: Final[Mapping[TierName, Tier]] = MappingProxyType(
             conduit_cache_modifier=1.0,
             synapse_cache_factor=0.5,
             dendrite_cache=Mebibytes(300),
+            instance_type="ecs.e-c1m2.large",
+            article_price=120,
+            data_disk_gib=40,
         ),
         "4C8G": Tier(
             name="4C8G",
@@ -98,6 +113,9 @@ TIERS: Final[Mapping[TierName, Tier]] = MappingProxyType(
             conduit_cache_modifier=2.0,
             synapse_cache_factor=1.0,
             dendrite_cache=Mebibytes(1024),
+            instance_type="ecs.u1-c1m2.xlarge",
+            article_price=300,
+            data_disk_gib=100,
         ),
     },
 )

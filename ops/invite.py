@@ -11,7 +11,8 @@ from typing import Final
 from docker.errors import NotFound
 
 from config.homeservers import HOMESERVERS
-from config.settings import PROJECT, Settings, parse
+from config.project import PROJECT
+from config.settings import Settings, parse
 from ops import command, engine
 from ops.stack import Stack, from_arguments, require
 from toolchain.steps import StepFailed

@@ -14,7 +14,8 @@ from typing import Any
 import docker
 
 from components.container import LABEL_STACK
-from config.settings import PROJECT, Settings
+from config.project import PROJECT
+from config.settings import Settings
 from ops.stack import NETWORK_TYPE, VOLUME_TYPE, Stack
 from toolchain.steps import StepFailed
 

@@ -10,18 +10,16 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, final
+from typing import final
 
 from config.catalogue import CATALOGUE, LOCK_FILE, locked_digests
-from config.settings import KEYS
+from config.settings import LOCAL_DOCKER_HOST
 from config.stack_images import registries_of
 from ops import command, pull
 from ops.registries import SHUT, Candidate, NotGiven
 from ops.stack import ROOT, from_arguments, require
 from toolchain.cache import write_atomically
 from toolchain.steps import StepFailed, step
-
-_DOCKER_HOST: Final = KEYS["dockerHost"].default or ""
 
 
 @final
@@ -66,7 +64,7 @@ def write(root: Path, digests: Mapping[str, str]) -> None:
 def main() -> None:
     """Write the lock anew."""
     stack = from_arguments("write the digests of all images into the lock")
-    registry, docker_host = "", _DOCKER_HOST
+    registry, docker_host = "", LOCAL_DOCKER_HOST
     if stack.config_file.exists():
         settings = require(stack).settings()
         registry, docker_host = registries_of(settings)[0], settings.docker_host

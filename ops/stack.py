@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, final
 
-from config.settings import PROJECT, Settings, parse
+from config.project import PROJECT
+from config.settings import Settings, parse
 from ops import docker_host
 from ops.docker_host import DockerHost
 from toolchain.steps import StepFailed

@@ -25,12 +25,16 @@ from pulumi.runtime.proto import resource_pb2
 from pulumi.runtime.settings import get_root_resource, set_root_resource
 from pulumi.runtime.stack import Stack
 
-from config.settings import PROJECT
+from config.project import PROJECT
 
 ROOT = Path(__file__).resolve().parent.parent
 SIGNATURE_KEY = "4dabf18193072939515e22adb298388d"
 SEALED = "1b47061264138c4ac30d75fd1eb44270"
 """Key and value by which the wire format marks ``{"value": …}`` as sealed (pulumi/sdk/go/common/resource/sig)."""
+PUBLIC_ADDRESS = "198.51.100.130"
+"""What the recorded EIP got."""
+PUBLIC_KEY = "ssh-key"
+"""What a recorded key pair's public key begins with."""
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 
 
@@ -54,6 +58,8 @@ class Registration:
     ignore_changes: tuple[str, ...]
     retain_on_delete: bool
     additional_secret_outputs: tuple[str, ...]
+    deleted_with: str
+    property_dependencies: Mapping[str, frozenset[str]]
 
 
 @final
@@ -112,11 +118,17 @@ class _Answers(pulumi_mocks.Mocks):
                 outputs |= {
                     "privateKeyPem": f"PRIVATE KEY of {args.name}",
                     "publicKeyPem": f"public key of {args.name}",
+                    "privateKeyOpenssh": f"OPENSSH PRIVATE KEY of {args.name}\n",
+                    "publicKeyOpenssh": f"{PUBLIC_KEY} of {args.name}\n",
                 }
             case "tls:index/selfSignedCert:SelfSignedCert" | "tls:index/locallySignedCert:LocallySignedCert":
                 outputs |= {"certPem": f"certificate {args.name}\n"}
             case "tls:index/certRequest:CertRequest":
                 outputs |= {"certRequestPem": f"request {args.name}"}
+            case "alicloud:ecs/eipAddress:EipAddress":
+                outputs |= {"ipAddress": PUBLIC_ADDRESS}
+            case "alicloud:ecs/ecsDisk:EcsDisk":
+                return f"d-{args.name}", outputs
         return f"{args.name}-id", outputs
 
     def call(self, args: pulumi_mocks.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]] | None]:
@@ -159,6 +171,8 @@ class _Monitor(pulumi_mocks.MockMonitor):
                 ignore_changes=tuple(request.ignoreChanges),
                 retain_on_delete=request.retainOnDelete,
                 additional_secret_outputs=tuple(request.additionalSecretOutputs),
+                deleted_with=request.deletedWith,
+                property_dependencies={key: frozenset(each.urns) for key, each in request.propertyDependencies.items()},
             )
             self._recording.order.append(("register", urn))
         return super().RegisterResource(request)  # type: ignore[no-untyped-call]

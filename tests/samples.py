@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from ipaddress import IPv4Network
+from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
+import yaml
+
 from components.aliyun.cloud_init import CloudInitArgs
+from config.project import PROJECT
 from config.settings import SECRET_KEYS, Settings, parse
 
 SECRETS: Final[Mapping[str, str]] = MappingProxyType(
@@ -27,7 +31,33 @@ CLOUD_INIT: Final = CloudInitArgs(
     container_subnet=IPv4Network("10.89.64.0/24"),
 )
 
+ALIYUN: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "target": "aliyun",
+        "tier": "2C4G",
+        "serverName": "example.com",
+        "region": "cn-hangzhou",
+        "zone": "cn-hangzhou-k",
+        "imageId": "debian_12_13_x64_20G_alibase_20260828.vhd",
+        "adminCidrs": "203.0.113.7/32,192.0.2.0/24",
+        "dnsDomain": "example.com",
+    }
+)
+"""A stack on Aliyun with every required key."""
+
+
+def stack_file(stack: str) -> Mapping[str, str]:
+    """Return the keys of a stack's file in the repository."""
+    path = Path(__file__).resolve().parent.parent / f"Pulumi.{stack}.yaml"
+    config = yaml.safe_load(path.read_text(encoding="utf-8"))["config"]
+    return {key.removeprefix(f"{PROJECT}:"): text for key, text in config.items()}
+
 
 def settings(stack: str = "local", **keys: str) -> Settings:
     """Return the settings of a local stack with some keys set."""
     return parse(stack, {**LOCAL, **keys, **SECRETS}, set(SECRETS))
+
+
+def cloud_settings(stack: str = "cloud", **keys: str) -> Settings:
+    """Return the settings of a stack on Aliyun with some keys set."""
+    return parse(stack, {**ALIYUN, **keys, **SECRETS}, set(SECRETS))

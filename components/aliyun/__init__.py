@@ -1,1 +1,1 @@
-"""The host of a stack on Aliyun, and what is around it."""
+"""The host of a stack on Aliyun, and what is around it. Imported only there: the SDK demands its plugin."""

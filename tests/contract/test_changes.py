@@ -11,6 +11,8 @@ from functools import cache
 
 import pytest
 
+from config.cloud import CloudSettings
+from config.keys import keys_of
 from config.settings import KEYS, SECRET_KEYS
 from tests.recording import ROOT, Recording, record
 from tests.samples import LOCAL, SECRETS
@@ -35,7 +37,7 @@ def change(value: str, *services: str, synapse: tuple[str, ...] | None = None) -
 
 
 # What cannot be changed while a stack is there, or is another stack: refused elsewhere.
-FIXED = {"target", "serverName", "dockerHost"}
+FIXED = {"target", "serverName", "dockerHost", *keys_of(CloudSettings)}
 CHANGES: Mapping[str, Change] = {
     "tier": change("2C4G", *EVERYTHING),
     "matrixHost": change("matrix.example.com", HOMESERVER, "nginx"),

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import pytest
 
+from ops.plugin import Plugin, PluginError
 from tests.contract.test_program import STACKS
-from tests.provider.plugin import Plugin, PluginError
 from tests.recording import record, unseal
 from tests.samples import LOCAL, SECRETS
 

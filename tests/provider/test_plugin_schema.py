@@ -17,7 +17,7 @@ import pulumi_tls
 import pytest
 from pulumi import _types as sdk_types
 
-from tests.provider.plugin import Plugin, PluginError, plugin_program
+from ops.plugin import Plugin, PluginError, plugin_program
 from toolchain import plugins
 
 TypeNames = dict[str, Any]

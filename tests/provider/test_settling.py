@@ -18,8 +18,8 @@ import pytest
 from components.container import LABEL_STACK
 from config.catalogue import CATALOGUE
 from ops import images
+from ops.plugin import Plugin
 from tests import standin
-from tests.provider.plugin import Plugin
 from tests.recording import Recording, Registration, record, unseal
 from tests.samples import LOCAL, SECRETS
 

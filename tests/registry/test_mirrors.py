@@ -12,8 +12,8 @@ import pytest
 
 from config.catalogue import CATALOGUE
 from ops import pin, pull
+from ops.plugin import Plugin, PluginError
 from ops.registries import Candidate
-from tests.provider.plugin import Plugin, PluginError
 from tests.registry.conftest import Mirrors, Registry
 from tests.samples import settings
 from toolchain.steps import StepFailed

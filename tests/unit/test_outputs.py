@@ -9,9 +9,10 @@ import jsonschema
 import pytest
 
 from config.outputs import Outputs, next_steps, plain_outputs
+from tests.contract.test_aliyun import STACKS as CLOUD_STACKS
 from tests.contract.test_program import STACKS
 from tests.recording import ROOT, is_sealed, record, unseal
-from tests.samples import LOCAL, SECRETS, settings
+from tests.samples import ALIYUN, LOCAL, SECRETS, cloud_settings, settings
 
 SCHEMA = json.loads((ROOT / "docs" / "outputs.schema.json").read_text(encoding="utf-8"))
 SEALED = {"registrationToken", "grafanaAdminPassword"}
@@ -21,9 +22,15 @@ def test_the_schema_names_exactly_the_outputs() -> None:
     assert set(SCHEMA["properties"]) == set(get_type_hints(Outputs)) == set(SCHEMA["required"])
 
 
-@pytest.mark.parametrize("stack", sorted(STACKS))
+ALL_STACKS = {
+    **{name: {**LOCAL, **keys} for name, keys in STACKS.items()},
+    **{f"aliyun-{name}": {**ALIYUN, **keys} for name, keys in CLOUD_STACKS.items()},
+}
+
+
+@pytest.mark.parametrize("stack", sorted(ALL_STACKS))
 def test_every_stack_keeps_the_contract(stack: str) -> None:
-    outputs = record({**LOCAL, **STACKS[stack]}, SECRETS).stack_outputs
+    outputs = record(ALL_STACKS[stack], SECRETS).stack_outputs
     jsonschema.Draft202012Validator(SCHEMA).validate(unseal(dict(outputs)))
     assert {name for name, value in outputs.items() if is_sealed(value)} == SEALED
 
@@ -46,6 +53,12 @@ def test_the_next_steps_say_where_how_and_what() -> None:
 
 def test_the_next_steps_do_not_promise_a_token_where_registration_is_closed() -> None:
     assert "make token" not in next_steps(settings(registration="closed"))
+
+
+def test_the_next_steps_name_records_that_somebody_has_to_make() -> None:
+    assert "dnsRecords" not in next_steps(cloud_settings())
+    assert "make outputs STACK=cloud" in next_steps(cloud_settings(dnsDomain=""))
+    assert "dnsRecords" in next_steps(cloud_settings(serverName="example.org", matrixHost="matrix.example.com"))
 
 
 def test_the_next_steps_of_a_homeserver_without_tokens_name_the_command_that_makes_accounts() -> None:

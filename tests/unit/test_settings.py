@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from config.errors import ConfigError
 from config.settings import KEYS, SECRET_KEYS, parse
 from tests.recording import ROOT
-from tests.samples import LOCAL, SECRETS, settings
+from tests.samples import ALIYUN, LOCAL, SECRETS, settings, stack_file
 
 WRONG_VALUES = {
     "target": ["", "azure", "Local"],
@@ -49,6 +49,24 @@ WRONG_VALUES = {
     "registration": ["open", "true"],
     "redis": ["on", "no"],
     "deleteProtection": ["off", "FALSE"],
+    "region": ["hangzhou", "CN-hangzhou", "cn_hangzhou"],
+    "zone": ["k", "cn-hangzhou", "cn-hangzhou-K", "cn-hangzhou-10"],
+    "accountType": ["domestic", "China"],
+    "imageId": [
+        "debian_12",
+        "ubuntu_24_04_x64_20G_alibase_20260810.vhd",
+        "debian_12_13_arm64_20G_alibase_20260828.vhd",
+    ],
+    "instanceType": ["t5-lc1m1.small", "ecs.c8y.large", "ecs.unknown.large", "ecs.e-c1m2"],
+    "diskCategory": ["ssd", "cloud", "ESSD"],
+    "systemDiskSize": ["19", "501", "40 GiB", "-40"],
+    "dataDiskSize": ["0", "65537", "40G"],
+    "bandwidth": ["0", "201", "5 Mbit/s"],
+    "snapshotRetention": ["0", "-1", "7 days"],
+    "metadataTokens": ["off", "true"],
+    "adminCidrs": ["0.0.0.0/0", "0.0.0.0/1,128.0.0.0/1", "198.51.100.7/24", "::/0", "home", "224.0.0.0/8", "1.2.3.4,,"],
+    "dnsDomain": ["https://example.com", "example", "Example.com"],
+    "dnsTtl": ["0", "86401", "10m"],
 }
 WRONG_SECRETS = {
     "registrationToken": [
@@ -66,6 +84,14 @@ WRONG_SECRETS = {
     "synapseRegistrarPassword": ["short", "x" * 129],
     "dendriteRegistrationSecret": ["short", 'has"quotes"inside"it'],
 }
+
+
+ALL_TEXTS = {"local": LOCAL, "aliyun": ALIYUN}
+
+
+def base_of(key: str) -> dict[str, str]:
+    """Return a stack that has the key."""
+    return {**ALL_TEXTS["local" if "local" in KEYS[key].defaults else "aliyun"], **SECRETS}
 
 
 def problems(texts: dict[str, str], sealed: set[str] | None = None) -> list[str]:
@@ -94,7 +120,7 @@ def test_the_tables_of_wrong_values_cover_every_key() -> None:
 @pytest.mark.parametrize(("key", "value"), [(key, value) for key, values in WRONG_VALUES.items() for value in values])
 def test_a_wrong_value_is_named_with_what_was_expected_and_what_to_write(key: str, value: str) -> None:
     with pytest.raises(ConfigError) as raised:
-        parse("local", {**LOCAL, **SECRETS, key: value}, set(SECRETS))
+        parse("local", {**base_of(key), key: value}, set(SECRETS))
     (problem,) = [each for each in raised.value.problems if each.key == f"matrix:{key}"]
     assert value in problem.value or not value
     assert problem.expected
@@ -105,7 +131,7 @@ def test_a_wrong_value_is_named_with_what_was_expected_and_what_to_write(key: st
 @pytest.mark.parametrize("key", sorted(KEYS))
 def test_what_is_to_be_written_instead_is_accepted(key: str) -> None:
     with pytest.raises(ConfigError) as raised:
-        parse("local", {**LOCAL, **SECRETS, key: WRONG_VALUES[key][-1]}, set(SECRETS))
+        parse("local", {**base_of(key), key: WRONG_VALUES[key][-1]}, set(SECRETS))
     (problem,) = [each for each in raised.value.problems if each.key == f"matrix:{key}"]
     example = problem.remedy.removeprefix(f"pulumi config set {key} ").strip("'")
     assert KEYS[key].parse(example) is not None
@@ -198,9 +224,23 @@ def test_pulumi_yaml_describes_exactly_the_keys_that_are_read() -> None:
         assert entry["type"] == "string", key
         assert entry["default"] == "", key
         assert len(entry["description"]) > 20, key
-        default = KEYS[key].default if key in KEYS else None
-        if default and default != "true":
-            assert f"Default {default}." in entry["description"], key
+        if key in KEYS:
+            defaults = KEYS[key].defaults
+            (default, *_) = defaults.values()
+            if isinstance(default, str) and default not in {"", "true"}:
+                assert f"Default {default}." in entry["description"], key
+            if len(defaults) == 1:
+                assert entry["description"].startswith(f"{next(iter(defaults)).capitalize()} only."), key
+
+
+@pytest.mark.parametrize("stack", ["dev", "prod"])
+def test_the_examples_of_stacks_on_aliyun_are_accepted(stack: str) -> None:
+    texts = stack_file(stack)
+    # A number or a boolean would reach the program as another text than the one that was written.
+    assert all(isinstance(value, str) for value in texts.values())
+    found = parse(stack, {**texts, **SECRETS}, set(SECRETS))
+    assert found.tier == {"dev": "1C1G", "prod": "4C8G"}[stack]
+    assert found.delete_protection == (stack == "prod")
 
 
 def test_the_example_of_a_local_stack_is_accepted() -> None:

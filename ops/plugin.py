@@ -34,7 +34,7 @@ _CALL_WITHIN = 120.0  # seconds
 Properties = Mapping[str, Any]
 
 
-class PluginError(AssertionError):
+class PluginError(RuntimeError):
     """The plugin refused a call; ``str()`` has the call and the plugin's words."""
 
 
@@ -109,8 +109,7 @@ class Plugin:
             cwd=ROOT,  # where the Pulumi engine runs it: paths of build contexts are relative
         )
         try:
-            assert process.stdout is not None
-            line = process.stdout.readline().strip()
+            line = process.stdout.readline().strip() if process.stdout else ""
             if not line.isdigit():
                 raise PluginError(f"The plugin {name} did not start: it said {line!r} instead of its port.")
             options = [("grpc.max_receive_message_length", _LARGEST_MESSAGE)]
