@@ -1,7 +1,9 @@
 # The commands of the project. `make` lists them. Everything they need they install by themselves.
 STACK ?= local
 SHELL := /bin/sh
-OPS = . ./activate && exec python -m
+# `aliyun` where the stack's file says so: its SDK and plugin are provided only then.
+TARGET := $(shell sed -n 's/^ *matrix:target: *"\{0,1\}aliyun"\{0,1\} *$$/aliyun/p' Pulumi.$(STACK).yaml 2>/dev/null)
+OPS = MATRIX_ENV=$(or $(TARGET),run) && . ./activate && exec python -m
 TESTS = MATRIX_ENV=test && . ./activate &&
 
 .DEFAULT_GOAL := help
@@ -51,10 +53,10 @@ pin: toolchain ## write the digest of every image into the lock; registryPrefix 
 	@$(OPS) ops.pin --stack $(STACK)
 
 toolchain: ## provide Pulumi, its plugins, the Python packages and a Docker engine
-	@python3 toolchain/provide.py >&2
+	@python3 toolchain/provide.py --for $(or $(TARGET),local) >&2
 
 toolchain-test: ## the same, with what the tests need
-	@python3 toolchain/provide.py --for-tests >&2
+	@python3 toolchain/provide.py --for tests >&2
 
 lint: toolchain-test ## types and style
 	@$(TESTS) ruff format --check . && ruff check . && mypy

@@ -71,7 +71,7 @@ class _Engine(engine_pb2_grpc.EngineServicer):
 def plugin_program(name: str) -> Path:
     """Return the installed program of a plugin of the toolchain."""
     places = Places.of(os.environ)
-    plugin = next(plugin for plugin in plugins.PLUGINS if plugin.name == name)
+    plugin = next(plugin for plugin in plugins.ALL if plugin.name == name)
     home = os.environ.get("PULUMI_HOME")
     folder = plugins.folder(plugin, places)
     if home:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import os
 import shlex
 from typing import TYPE_CHECKING
@@ -15,9 +16,27 @@ if TYPE_CHECKING:
     from toolchain.places import Places
 
 
-def environment_file(places: Places, *, for_tests: bool) -> Path:
-    """Return the file for running (``env.sh``) or for the tests (``env-test.sh``)."""
-    return places.root / ".toolchain" / ("env-test.sh" if for_tests else "env.sh")
+class Purpose(enum.Enum):
+    """What an environment is for."""
+
+    LOCAL = "local"
+    """Stacks on this machine's Docker engine."""
+    ALIYUN = "aliyun"
+    """Stacks on Aliyun: with the alicloud SDK and plugin, which take long to come by."""
+    TESTS = "tests"
+
+    @property
+    def lock(self) -> str:
+        """The lock file of its Python packages."""
+        return {"local": "requirements.txt", "aliyun": "requirements-aliyun.txt", "tests": "requirements-test.txt"}[
+            self.value
+        ]
+
+
+def environment_file(places: Places, purpose: Purpose) -> Path:
+    """Return the file that ./activate reads."""
+    name = {"local": "env.sh", "aliyun": "env-aliyun.sh", "tests": "env-test.sh"}[purpose.value]
+    return places.root / ".toolchain" / name
 
 
 def text(places: Places, venv: Path, pulumi: Sequence[Path]) -> str:
@@ -41,8 +60,8 @@ unset PULUMI_CONFIG_PASSPHRASE PULUMI_AUTOMATION_API_SKIP_VERSION_CHECK PYTHONHO
 """
 
 
-def write(places: Places, venv: Path, pulumi: Sequence[Path], *, for_tests: bool) -> Path:
+def write(places: Places, venv: Path, pulumi: Sequence[Path], purpose: Purpose) -> Path:
     """Write the environment file; return it."""
-    path = environment_file(places, for_tests=for_tests)
+    path = environment_file(places, purpose)
     write_atomically(path, text(places, venv, pulumi))
     return path

@@ -97,6 +97,14 @@ TLS: Final = Part(
     ldflags=f"-X main.version={versions.TLS_PLUGIN}",
     modules=("propertynames",),
 )
+ALICLOUD: Final = Part(
+    name="alicloud",
+    title=f"Alibaba Cloud plugin {versions.ALICLOUD_PLUGIN} from Go modules",
+    package=".",
+    program="pulumi-resource-alicloud",
+    ldflags=f"-X main.version={versions.ALICLOUD_PLUGIN}",
+    modules=("propertynames",),
+)
 
 
 def key(part: Part, system: System, modules: Path = MODULES) -> str:

@@ -1,6 +1,6 @@
 """Provide everything that the program, its commands and its tests need on this machine.
 
-    python3 toolchain/provide.py [--for-tests]
+    python3 toolchain/provide.py [--for aliyun|tests]
 
 Needs Python 3.11 and nothing else. What is there is used; what is missing is downloaded or built, and kept in the
 user's cache. Run again, it reuses all of it within a second. Afterwards `. ./activate` sets the environment.
@@ -13,6 +13,7 @@ if sys.version_info < (3, 11):  # noqa: UP036 - said before anything newer is im
 
 import argparse
 import os
+import shutil
 import ssl
 from pathlib import Path
 
@@ -32,25 +33,39 @@ def provide_certificates(places: Places) -> None:
     distribution.install(["ca-certificates"], "nothing can be downloaded safely without them", places)
 
 
+def provide_ssh(places: Places) -> None:
+    """See to it that there is an ssh: the Docker engine of a host on Aliyun is reached through it."""
+    if shutil.which("ssh") is None:
+        distribution.install(["openssh-client"], "the host's Docker engine is reached over ssh", places)
+
+
 def main() -> int:
     """Provide the parts one after the other; each needs those before it."""
     parser = argparse.ArgumentParser(prog="toolchain/provide.py", description="Provide the toolchain.")
-    parser.add_argument("--for-tests", action="store_true", help="with what the tests need")
-    for_tests = parser.parse_args().for_tests
+    parser.add_argument(
+        "--for",
+        dest="purpose",
+        choices=[purpose.value for purpose in activation.Purpose],
+        default="local",
+        help="for a stack on this machine, for one on Aliyun, or with what the tests need",
+    )
+    purpose = activation.Purpose(parser.parse_args().purpose)
     places = Places.of(os.environ)
     system = System.here()
     places.make()
     # Two runs at a time would build the same things twice, or into each other.
     with only_one(places.cache / "toolchain.lock", "providing the toolchain"):
         provide_certificates(places)
-        lock = places.root / ("requirements-test.txt" if for_tests else "requirements.txt")
-        venv = python_env.provide_venv(places, lock)
+        venv = python_env.provide_venv(places, places.root / purpose.lock)
         pulumi = pulumi_cli.provide_pulumi(places, system, venv)
-        for plugin in plugins.PLUGINS:
+        for plugin in plugins.PLUGINS if purpose is activation.Purpose.LOCAL else plugins.ALL:
             plugins.provide_plugin(plugin, places, system, venv, pulumi)
         # Before the engine: whoever must start that by hand has the rest already.
-        activation.write(places, venv, pulumi, for_tests=for_tests)
-        docker_engine.provide_engine(places, os.environ)
+        activation.write(places, venv, pulumi, purpose)
+        if purpose is not activation.Purpose.LOCAL:
+            provide_ssh(places)
+        if purpose is not activation.Purpose.ALIYUN:
+            docker_engine.provide_engine(places, os.environ)
     return 0
 
 

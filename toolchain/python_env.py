@@ -87,6 +87,7 @@ def _build(running: Step, places: Places, lock: Path, venv: Path) -> None:
 
     running.say("fetching packages")
     install = [str(venv / "bin" / "python"), "-m", "pip", "install", "--require-hashes", "--no-input"]
-    install += ["--disable-pip-version-check", "--progress-bar", "off", "--requirement", str(lock)]
+    # Modules are compiled when first imported: the SDKs of Alibaba Cloud have thousands that nothing imports.
+    install += ["--disable-pip-version-check", "--progress-bar", "off", "--no-compile", "--requirement", str(lock)]
     running.run(install, log=places.logs / f"pip-{lock.stem}.log", remedy=_REMEDY, env=environment, on_line=count)
     (venv / _COMPLETE).touch()

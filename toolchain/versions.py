@@ -12,6 +12,7 @@ from typing import Final
 PULUMI: Final = "3.259.0"
 DOCKER_PLUGIN: Final = "5.2.0"
 TLS_PLUGIN: Final = "5.6.2"
+ALICLOUD_PLUGIN: Final = "3.105.0"
 GO_MINIMUM: Final = (1, 25, 11)
 """The ``go`` line of every go.mod in toolchain/go: an older Go would try to download a newer one."""
 DOCKER_API_MINIMUM: Final = (1, 41)

@@ -12,6 +12,7 @@ import subprocess
 from importlib import resources
 from typing import Any, get_args
 
+import pulumi_alicloud
 import pulumi_docker
 import pulumi_tls
 import pytest
@@ -23,7 +24,52 @@ from toolchain import plugins
 TypeNames = dict[str, Any]
 """Property name to the names of the object that it holds; {} if it holds none."""
 
-RESOURCES = {
+RESOURCES: dict[str, dict[str, tuple[type, str]]] = {
+    "alicloud": {
+        "alicloud:dns/alidnsRecord:AlidnsRecord": (
+            pulumi_alicloud.dns.AlidnsRecordArgs,
+            "pulumi_alicloud.dns.alidns_record._AlidnsRecordState",
+        ),
+        "alicloud:ecs/autoSnapshotPolicy:AutoSnapshotPolicy": (
+            pulumi_alicloud.ecs.AutoSnapshotPolicyArgs,
+            "pulumi_alicloud.ecs.auto_snapshot_policy._AutoSnapshotPolicyState",
+        ),
+        "alicloud:ecs/ecsAutoSnapshotPolicyAttachment:EcsAutoSnapshotPolicyAttachment": (
+            pulumi_alicloud.ecs.EcsAutoSnapshotPolicyAttachmentArgs,
+            "pulumi_alicloud.ecs.ecs_auto_snapshot_policy_attachment._EcsAutoSnapshotPolicyAttachmentState",
+        ),
+        "alicloud:ecs/ecsDisk:EcsDisk": (pulumi_alicloud.ecs.EcsDiskArgs, "pulumi_alicloud.ecs.ecs_disk._EcsDiskState"),
+        "alicloud:ecs/ecsDiskAttachment:EcsDiskAttachment": (
+            pulumi_alicloud.ecs.EcsDiskAttachmentArgs,
+            "pulumi_alicloud.ecs.ecs_disk_attachment._EcsDiskAttachmentState",
+        ),
+        "alicloud:ecs/ecsKeyPair:EcsKeyPair": (
+            pulumi_alicloud.ecs.EcsKeyPairArgs,
+            "pulumi_alicloud.ecs.ecs_key_pair._EcsKeyPairState",
+        ),
+        "alicloud:ecs/eipAddress:EipAddress": (
+            pulumi_alicloud.ecs.EipAddressArgs,
+            "pulumi_alicloud.ecs.eip_address._EipAddressState",
+        ),
+        "alicloud:ecs/eipAssociation:EipAssociation": (
+            pulumi_alicloud.ecs.EipAssociationArgs,
+            "pulumi_alicloud.ecs.eip_association._EipAssociationState",
+        ),
+        "alicloud:ecs/instance:Instance": (
+            pulumi_alicloud.ecs.InstanceArgs,
+            "pulumi_alicloud.ecs.instance._InstanceState",
+        ),
+        "alicloud:ecs/securityGroup:SecurityGroup": (
+            pulumi_alicloud.ecs.SecurityGroupArgs,
+            "pulumi_alicloud.ecs.security_group._SecurityGroupState",
+        ),
+        "alicloud:ecs/securityGroupRule:SecurityGroupRule": (
+            pulumi_alicloud.ecs.SecurityGroupRuleArgs,
+            "pulumi_alicloud.ecs.security_group_rule._SecurityGroupRuleState",
+        ),
+        "alicloud:vpc/network:Network": (pulumi_alicloud.vpc.NetworkArgs, "pulumi_alicloud.vpc.network._NetworkState"),
+        "alicloud:vpc/switch:Switch": (pulumi_alicloud.vpc.SwitchArgs, "pulumi_alicloud.vpc.switch._SwitchState"),
+    },
     "docker": {
         "docker:index/container:Container": (pulumi_docker.ContainerArgs, "pulumi_docker.container._ContainerState"),
         "docker:index/network:Network": (pulumi_docker.NetworkArgs, "pulumi_docker.network._NetworkState"),
@@ -53,7 +99,16 @@ ONLY_PUBLISHED = {
     "tls:index/locallySignedCert:LocallySignedCert": {"caPrivateKeyPemWo", "caPrivateKeyPemWoVersion"},
     "tls:index/selfSignedCert:SelfSignedCert": {"privateKeyPemWo", "privateKeyPemWoVersion"},
 }
-PROVIDERS = {"docker": pulumi_docker.ProviderArgs, "tls": pulumi_tls.ProviderArgs}
+PROVIDERS = {
+    "alicloud": pulumi_alicloud.ProviderArgs,
+    "docker": pulumi_docker.ProviderArgs,
+    "tls": pulumi_tls.ProviderArgs,
+}
+# Attributes that upstream keeps only to say that they are gone; the SDK leaves them out.
+REMOVED_UPSTREAM = {
+    "alicloud:ecs/ecsDisk:EcsDisk": {"dedicatedBlockStorageClusterId"},
+    "alicloud:ecs/instance:Instance": {"ioOptimized", "subnetId"},
+}
 CASES = [(plugin, token) for plugin, tokens in RESOURCES.items() for token in tokens]
 
 
@@ -88,7 +143,7 @@ def names_in_schema(schema: dict[str, Any], properties: dict[str, Any]) -> TypeN
     return {name: of(kind) for name, kind in properties.items()}
 
 
-@pytest.fixture(scope="module", params=["docker", "tls"])
+@pytest.fixture(scope="module", params=["docker", "tls", "alicloud"])
 def plugin_name(request: pytest.FixtureRequest) -> str:
     name: str = request.param
     return name
@@ -124,6 +179,8 @@ def test_the_plugin_has_exactly_the_property_names_of_the_sdk(
     state = getattr(importlib.import_module(module), state_name)
     expected = names_in_sdk(state) | names_in_sdk(args)
     actual = dict(dumps[plugin]["resources"][token])
+    for gone in REMOVED_UPSTREAM.get(token, set()):
+        actual.pop(gone, None)
     actual.pop("id", None)  # every resource has one; the SDK keeps it apart
     expected.pop("id", None)
     assert len(expected) > 1, f"the SDK's {token} has no properties: this test compares nothing"
@@ -140,7 +197,7 @@ def test_the_provider_settings_have_the_names_of_the_sdk(dumps: dict[str, dict[s
 
 def test_the_plugin_has_the_version_that_its_sdk_demands(plugin_name: str) -> None:
     demanded = json.loads(resources.files(f"pulumi_{plugin_name}").joinpath("pulumi-plugin.json").read_text())
-    pinned = next(plugin for plugin in plugins.PLUGINS if plugin.name == plugin_name)
+    pinned = next(plugin for plugin in plugins.ALL if plugin.name == plugin_name)
     with Plugin.start(plugin_name) as plugin:
         assert plugin.version() == demanded["version"] == pinned.version
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from toolchain import activation
+from toolchain.activation import Purpose
 from toolchain.places import Places
 
 ROOT = Path(__file__).parents[2]
@@ -30,11 +31,12 @@ def clone(tmp_path: Path) -> Path:
     shutil.copyfile(ROOT / "activate", root / "activate")
     places = Places(root=root, cache=tmp_path / "the cache")
     places.make()
-    for name in ("run", "test"):
+    purposes = {"run": Purpose.LOCAL, "aliyun": Purpose.ALIYUN, "test": Purpose.TESTS}
+    for name, purpose in purposes.items():
         python = tmp_path / name / "bin/python"
         python.parent.mkdir(parents=True)
         python.symlink_to("/bin/true")
-        activation.write(places, tmp_path / name, [tmp_path / "pulumi bin"], for_tests=name == "test")
+        activation.write(places, tmp_path / name, [tmp_path / "pulumi bin"], purpose)
     return root
 
 
@@ -57,9 +59,10 @@ def test_the_environment_is_set(shell: str, clone: Path, tmp_path: Path) -> None
     assert path.startswith(f"{tmp_path}/run/bin:{tmp_path}/pulumi bin:")
 
 
-def test_the_environment_of_the_tests_is_chosen_by_a_variable(shell: str, clone: Path, tmp_path: Path) -> None:
-    answer = activated(shell, clone, "echo $MATRIX_VENV", before="MATRIX_ENV=test")
-    assert answer.stdout.strip() == str(tmp_path / "test")
+@pytest.mark.parametrize("name", ["run", "aliyun", "test"])
+def test_the_environment_is_chosen_by_a_variable(shell: str, clone: Path, tmp_path: Path, name: str) -> None:
+    answer = activated(shell, clone, "echo $MATRIX_VENV", before=f"MATRIX_ENV={name}")
+    assert answer.stdout.strip() == str(tmp_path / name)
 
 
 def test_what_would_hide_a_mistake_is_unset(shell: str, clone: Path) -> None:

@@ -194,7 +194,7 @@ def fake_pulumi(tmp_path: Path) -> Path:
     return program(tmp_path / "cli/pulumi", script).parent
 
 
-@pytest.mark.parametrize("plugin", plugins.PLUGINS, ids=lambda plugin: plugin.name)
+@pytest.mark.parametrize("plugin", plugins.ALL, ids=lambda plugin: plugin.name)
 def test_a_plugin_is_installed_once_and_again_when_its_source_changes(
     tmp_path: Path, places: Places, built: list[str], monkeypatch: pytest.MonkeyPatch, plugin: plugins.Plugin
 ) -> None:

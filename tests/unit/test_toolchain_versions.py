@@ -37,7 +37,7 @@ def test_a_newer_version_is_new_enough(text: str) -> None:
     assert versions.at_least(text, (3, 259, 0))
 
 
-@pytest.mark.parametrize("lock", ["requirements.txt", "requirements-test.txt"])
+@pytest.mark.parametrize("lock", ["requirements.txt", "requirements-aliyun.txt", "requirements-test.txt"])
 @pytest.mark.parametrize(
     ("package", "version"),
     [
@@ -50,11 +50,20 @@ def test_the_locked_sdk_has_the_version_of_the_toolchain(lock: str, package: str
     assert re.search(rf"^{package}=={re.escape(version)}\b", (ROOT / lock).read_text(), re.MULTILINE)
 
 
+@pytest.mark.parametrize("lock", ["requirements-aliyun.txt", "requirements-test.txt"])
+def test_the_locked_sdk_of_aliyun_has_the_version_of_the_toolchain(lock: str) -> None:
+    assert f"\npulumi-alicloud=={versions.ALICLOUD_PLUGIN} " in (ROOT / lock).read_text()
+
+
+def test_a_machine_that_has_no_use_for_aliyun_need_not_provide_its_plugin() -> None:
+    assert "pulumi-alicloud" not in (ROOT / "requirements.txt").read_text()
+
+
 def test_the_cli_is_built_from_the_version_that_it_states() -> None:
     assert f"github.com/pulumi/pulumi/pkg/v3 v{versions.PULUMI}\n" in (golang.MODULES / "pulumi/go.mod").read_text()
 
 
-@pytest.mark.parametrize("module", ["pulumi", "language-python", "docker", "tls", "propertynames"])
+@pytest.mark.parametrize("module", ["pulumi", "language-python", "docker", "tls", "alicloud", "propertynames"])
 def test_no_module_needs_a_newer_go_than_we_look_for(module: str) -> None:
     found = re.search(r"^go (\S+)$", (golang.MODULES / module / "go.mod").read_text(), re.MULTILINE)
     assert found is not None
