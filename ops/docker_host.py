@@ -26,6 +26,8 @@ KEYS_VARIABLE: Final = "MATRIX_SSH_KEYS"
 """Names the folder of keys; ./activate sets it. It is outside the repository, and differs between machines."""
 WAIT_SECONDS: Final = 900
 """The first boot installs packages: one to three minutes with a mirror in the same network."""
+COMMAND_SECONDS: Final = 30
+"""For a host that was made before: it answers, or something is wrong."""
 _POLL_SECONDS: Final = 3
 _ANSWER_SECONDS: Final = 30
 _LOG_LINES: Final = 15
@@ -199,8 +201,12 @@ def _too_late(host: DockerHost, waiting: str, seconds: float) -> StepFailed:
 
 
 @contextlib.contextmanager
-def reached(host: DockerHost) -> Iterator[str]:
+def reached(host: DockerHost, seconds: float = COMMAND_SECONDS) -> Iterator[str]:
     """Give the address of a local socket that leads to the host's Docker engine.
+
+    Args:
+        host: which one.
+        seconds: how long to wait for it.
 
     Raises:
         StepFailed: it does not answer in time.
@@ -208,7 +214,7 @@ def reached(host: DockerHost) -> Iterator[str]:
     """
     write_key(host)
     with step(f"Docker on {host.address}") as this:
-        asyncio.run(wait(host, this.say))
+        asyncio.run(wait(host, this.say, seconds))
         this.outcome("answers")
     # Short, in the system's own folder: the path of a socket has room for about a hundred characters.
     with tempfile.TemporaryDirectory(prefix="matrix-") as folder:

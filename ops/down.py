@@ -26,8 +26,10 @@ def _remove(stack: Stack) -> None:
             remedy=f"keep them: pulumi config set deleteProtection true && make up STACK={stack.name}\n"
             f"or remove them too: make purge STACK={stack.name}",
         )
-    with engine.connect(stack.docker_host()) as client:
-        repair(client, stack)
+    with stack.docker_engine() as address:
+        if address is not None:
+            with engine.connect(address) as client:
+                repair(client, stack)
     with step(f"Stack {stack.name}: pulumi destroy") as this:
         this.hand_over()
         stack.run("destroy", "--yes", "--skip-preview", "--exclude-protected")

@@ -81,7 +81,7 @@ def _problem(name: str, server_name: str) -> str:
 def _make_account(stack: Stack, settings: Settings, name: str) -> None:
     facts = HOMESERVERS[settings.homeserver]
     password = secrets.token_urlsafe(15)  # 120 bits, and still short enough to be typed once
-    with engine.connect(settings.docker_host) as client:
+    with stack.docker_client() as client:
         try:
             container = client.containers.get(f"{PROJECT}-{stack.name}-{settings.homeserver}")
         except NotFound:

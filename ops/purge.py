@@ -21,8 +21,10 @@ def main() -> None:
 
 
 def _remove(stack: Stack) -> None:
-    with engine.connect(stack.docker_host()) as client:
-        repair(client, stack)
+    with stack.docker_engine() as address:
+        if address is not None:
+            with engine.connect(address) as client:
+                repair(client, stack)
     with step(f"Stack {stack.name}: pulumi destroy") as this:
         this.hand_over()
         stack.run("state", "unprotect", "--all", "--yes")

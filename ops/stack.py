@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, final
 
+import docker
+
 from config.project import PROJECT
 from config.settings import Settings, parse
-from ops import docker_host
+from ops import docker_host, engine
 from ops.docker_host import DockerHost
 from toolchain.steps import StepFailed
 
@@ -23,6 +25,7 @@ STATE_FOLDER: Final = ROOT / ".state"
 LOCAL_STACK: Final = "local"
 CONTAINER_TYPE: Final = "docker:index/container:Container"
 NETWORK_TYPE: Final = "docker:index/network:Network"
+INSTANCE_TYPE: Final = "alicloud:ecs/instance:Instance"
 ENGINE_TYPE: Final = "matrix:index:DockerEngine"
 VOLUME_TYPE: Final = "docker:index/volume:Volume"
 
@@ -135,15 +138,14 @@ class Stack:
         """Where the backend keeps the locks of the stack."""
         return STATE_FOLDER / "pulumi" / ".pulumi" / "locks" / "organization" / PROJECT / self.name
 
-    def docker_host(self) -> str:
-        """Return where the stack's Docker engine is: of what is deployed, else of the settings."""
-        deployed = self.outputs().get("dockerHost")
-        return str(deployed) if deployed else self.settings().docker_host
-
     def remote_host(self) -> DockerHost | None:
-        """Return the machine of the stack's Docker engine, where it is another one and the stack has made it."""
+        """Return the machine of the stack's Docker engine, where it is another one and the state knows it."""
         exported = json.loads(self.ask("stack", "export", "--show-secrets"))
-        for each in exported.get("deployment", {}).get("resources") or []:
+        resources: list[Mapping[str, Any]] = exported.get("deployment", {}).get("resources") or []
+        types = {str(each["type"]) for each in resources}
+        if any(each.startswith("alicloud:") for each in types) and INSTANCE_TYPE not in types:
+            return None  # its address and keys are there, it is not
+        for each in resources:
             outputs = each.get("outputs") or {}
             if each["type"] == ENGINE_TYPE and "privateKey" in outputs:
                 return DockerHost(
@@ -156,21 +158,42 @@ class Stack:
         return None
 
     @contextlib.contextmanager
-    def docker_engine(self, settings: Settings | None = None) -> Iterator[str | None]:
-        """Give the address of the stack's Docker engine as this machine reaches it; None while there is no host yet.
+    def docker_engine(self, *, wait: float = docker_host.COMMAND_SECONDS) -> Iterator[str | None]:
+        """Give the address of the stack's Docker engine as this machine reaches it; None while there is no host.
+
+        The one of what is deployed, else of the settings.
 
         Args:
-            settings: those of the config, where what is deployed may be elsewhere and does not matter.
+            wait: how long to wait for a host that does not answer, in seconds.
 
         Raises:
-            StepFailed: the host is there and does not answer.
+            StepFailed: there is a host, and it does not answer.
 
         """
         if (host := self.remote_host()) is not None:
-            with docker_host.reached(host) as address:
+            with docker_host.reached(host, wait) as address:
                 yield address
+        elif deployed := str(self.outputs().get("dockerHost", "")):
+            yield None if deployed.startswith("ssh:") else deployed
         else:
-            yield settings.docker_host if settings else self.docker_host()
+            settings = self.settings()
+            yield None if settings.cloud else settings.docker_host
+
+    @contextlib.contextmanager
+    def docker_client(self) -> Iterator[docker.DockerClient]:
+        """Give a client of the stack's Docker engine, for commands that make no sense without.
+
+        Raises:
+            StepFailed: it does not answer, or there is no host.
+
+        """
+        with self.docker_engine() as address:
+            if address is None:
+                raise StepFailed(
+                    step=f"stack {self.name}", reason="it has no host", log=None, remedy=f"make up STACK={self.name}"
+                )
+            with engine.connect(address) as client:
+                yield client
 
     def ids(self, kind: str) -> set[str]:
         """Return the ids of the resources of a type in the state."""

@@ -33,7 +33,7 @@ def main() -> None:
     """Print the status; exit 1 when something does not work."""
     stack = require(from_arguments("show what works"))
     settings = stack.settings()
-    with engine.connect(settings.docker_host) as client:
+    with stack.docker_client() as client:
         checks = [_container(each, stack) for each in engine.containers(client, stack.name) if _is_service(each)]
     if not checks:
         checks.append(Check(what="containers", works=False, seen="none", remedy=f"make up STACK={stack.name}"))

@@ -12,7 +12,7 @@ from components.container import LABEL_ROLE
 from config.catalogue import CATALOGUE
 from config.settings import LOCALHOST, Settings
 from config.stack_images import images_of, origins_text
-from ops import command, engine, images, ownership, pull, server_name
+from ops import command, docker_host, engine, images, ownership, pull, server_name
 from ops.repair import alone, repair
 from ops.secrets import make_missing
 from ops.service import Edge
@@ -33,29 +33,40 @@ def _deploy(stack: Stack) -> None:
     _make_stack(stack)
     settings = _settle_images(stack)
     server_name.check(stack, settings)
-    with engine.connect(settings.docker_host) as client:
-        engine.check_machine(client, settings)
-        ownership.check(client, stack, settings)
-        engine.check_ports(client, settings)
-        _bring_images(stack, settings)
-        if settings.image_source == "packages":
-            images.prepare([name for name in images_of(settings) if CATALOGUE[name].recipe])
-        repair(client, stack)
-    # With --refresh: without it a container that was stopped or removed by hand goes unseen.
+    with stack.docker_engine(wait=docker_host.WAIT_SECONDS) as address:
+        if address is not None:
+            _prepare(stack, settings, address)
+    if settings.image_source == "packages":
+        images.prepare([name for name in images_of(settings) if CATALOGUE[name].recipe])
+    # With --refresh: without it a container that was stopped or removed by hand goes unseen. Not where there is no host
+    # yet, or no more: there would be nobody to ask.
+    refresh = ["--refresh"] if address is not None else []
     with step(f"Stack {stack.name}: pulumi up") as this:
         this.hand_over()
-        stack.run("up", "--yes", "--skip-preview", "--refresh", "--suppress-outputs")
+        stack.run("up", "--yes", "--skip-preview", *refresh, "--suppress-outputs")
     save_ca(stack)
-    with engine.connect(settings.docker_host) as client, step("Every container is healthy"):
+    with stack.docker_client() as client, step("Every container is healthy"):
         _wait_until_healthy(client, stack)
     with step("Homeserver answers over TLS"):
         _wait_until_it_serves(stack, settings)
     print(f"\n{stack.outputs()['nextSteps']}")
 
 
+def _prepare(stack: Stack, settings: Settings, address: str) -> None:
+    """Check and bring what can be before `pulumi up`, on a Docker engine that is there."""
+    with engine.connect(address) as client:
+        engine.check_machine(client, settings)
+        ownership.check(client, stack, settings)
+        if address == settings.docker_host:
+            engine.check_ports(client, settings)
+        _bring_images(stack, settings, address)
+        repair(client, stack)
+
+
 def edge_of(stack: Stack, settings: Settings) -> Edge:
     """Return how to reach the stack from this machine."""
-    address = "127.0.0.1" if settings.bind_address == "0.0.0.0" else settings.bind_address  # noqa: S104
+    everywhere = settings.bind_address == "0.0.0.0"  # noqa: S104
+    address = (stack.outputs().get("publicIp") or "127.0.0.1") if everywhere else settings.bind_address
     return Edge(host=settings.matrix_host, address=address, ca_file=stack.ca_file if stack.ca_file.exists() else None)
 
 
@@ -110,9 +121,9 @@ def _settle_images(stack: Stack) -> Settings:
         return stack.settings()
 
 
-def _bring_images(stack: Stack, settings: Settings) -> None:
+def _bring_images(stack: Stack, settings: Settings, address: str) -> None:
     """Bring what is pulled, and write down which mirror gave it: the program declares an image under that name."""
-    found = pull.bring(settings, ROOT, pull.DockerSource(address=settings.docker_host))
+    found = pull.bring(settings, ROOT, pull.DockerSource(address=address))
     texts, _ = stack.config()
     origins = origins_text(settings, found)
     if origins != texts.get("imageOrigins", ""):

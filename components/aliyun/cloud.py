@@ -101,8 +101,8 @@ class Cloud(pulumi.ComponentResource):
             port=SSH_PORT,
             host_key=access.host_key.public_key_openssh.apply(str.strip),
             private_key=pulumi.Output.secret(access.admin_key.private_key_openssh),
-            # Both mean a machine that boots anew, and its Docker engine later than the API says.
-            incarnation=pulumi.Output.concat(host.instance.id, "/", cloud.instance_type),
+            # Another instance, and another size, which stops and starts the one there is.
+            incarnation=pulumi.Output.concat(host.instance.id, "/", host.instance.instance_type),
         )
         # The address alone would not do: it is there before it leads to the host.
         self.docker = DockerLocation(host=self.ssh, after=tuple(host.attachments), machine=host.instance)

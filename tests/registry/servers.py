@@ -26,6 +26,12 @@ log: {{level: error, accesslog: {{disabled: true}}}}
 storage: {{filesystem: {{rootdirectory: {folder}}}}}
 http: {{addr: "127.0.0.1:{port}"}}
 """
+_TLS_CONFIG = """
+version: 0.1
+log: {{level: error, accesslog: {{disabled: true}}}}
+storage: {{filesystem: {{rootdirectory: {folder}}}}}
+http: {{addr: "{address}:{port}", tls: {{certificate: {certificate}, key: {certificate}}}}}
+"""
 
 
 def free_port() -> int:
@@ -45,20 +51,36 @@ def running_registry(folder: Path, places: Places) -> Iterator[str]:
         distribution.install([PROGRAM], "tests pull images from a registry of their own", places)
         # Debian starts a service with the package; it has port 5000 and is not needed.
     port = free_port()
-    config = folder / "config.yml"
-    config.write_text(_CONFIG.format(folder=folder / "storage", port=port))
-    log = folder / "registry.log"
+    with serving_registry(folder, _CONFIG.format(folder=folder / "storage", port=port), "127.0.0.1", port) as host:
+        yield host
+
+
+@contextlib.contextmanager
+def registry_with_tls(folder: Path, address: str, certificate: Path) -> Iterator[str]:
+    """Serve what a running registry keeps in ``folder`` on another address as well, with TLS; give its host."""
+    port = free_port()
+    config = _TLS_CONFIG.format(folder=folder / "storage", address=address, port=port, certificate=certificate)
+    with serving_registry(folder, config, address, port) as host:
+        yield host
+
+
+@contextlib.contextmanager
+def serving_registry(folder: Path, text: str, address: str, port: int) -> Iterator[str]:
+    """Run a registry with a config; give its host once it listens."""
+    config = folder / f"{port}.yml"
+    config.write_text(text)
+    log = folder / f"{port}.log"
     with log.open("wb") as sink:
         process = subprocess.Popen([PROGRAM, "serve", str(config)], stdout=sink, stderr=sink)
     try:
         deadline = time.monotonic() + 20
         while True:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            with contextlib.suppress(OSError), socket.create_connection((address, port), timeout=1):
                 break
             assert process.poll() is None, log.read_text()
             assert time.monotonic() < deadline, "the registry does not listen"
             time.sleep(0.1)
-        yield f"127.0.0.1:{port}"
+        yield f"{address}:{port}"
     finally:
         process.terminate()
         process.wait(10)
