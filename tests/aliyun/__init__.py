@@ -1,0 +1,1 @@
+"""Tests of the cloud half against an emulated Aliyun."""
