@@ -5,12 +5,12 @@ It signs by the SDK's code, not by ours, so it also shows that the emulation che
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, final
 
 from alibabacloud_tea_openapi import utils_models  # type: ignore[import-untyped]
 from alibabacloud_tea_openapi.client import Client  # type: ignore[import-untyped]
-from darabonba.exceptions import DaraException  # type: ignore[import-untyped]
+from darabonba.exceptions import DaraException, UnretryableException  # type: ignore[import-untyped]
 from darabonba.runtime import RuntimeOptions  # type: ignore[import-untyped]
 
 from tests.aliyun.emulation.actions import ALIDNS, ECS, VPC
@@ -27,6 +27,11 @@ class RefusedError(Exception):
         super().__init__(f"{status} {code}: {message}")
         self.code = code
         self.status = status
+
+
+@final
+class UnansweredError(Exception):
+    """The connection ended without an answer: whether anything was done is not known."""
 
 
 @final
@@ -67,7 +72,7 @@ class Console:
         return self.call("alidns", action, parameters)
 
     def call(self, product: str, action: str, parameters: Mapping[str, object]) -> dict[str, Any]:
-        """Call any action; raises RefusedError."""
+        """Call any action; raises RefusedError, UnansweredError."""
         asked = utils_models.Params(
             action=action,
             version=_VERSIONS[product],
@@ -84,6 +89,8 @@ class Console:
             answer = self._client.call_api(asked, utils_models.OpenApiRequest(query=query), RuntimeOptions())
         except DaraException as error:
             raise RefusedError(error.code, error.message, int((error.data or {}).get("statusCode", 0))) from error
+        except UnretryableException as error:
+            raise UnansweredError(str(error)) from error
         body: dict[str, Any] = answer["body"]
         return body
 
@@ -99,3 +106,12 @@ def _flat(parameters: Mapping[str, object]) -> dict[str, str]:
         else:
             flat[name] = str(value)
     return {name: value for name, value in flat.items() if value != ""}
+
+
+def refusal(call: Callable[[], object]) -> str:
+    """Return the code with which a call is refused; fails where it is not."""
+    try:
+        call()
+    except RefusedError as error:
+        return error.code
+    raise AssertionError("the call was answered and not refused")

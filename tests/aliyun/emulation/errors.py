@@ -1,7 +1,7 @@
 """Errors as the API answers them.
 
-Codes and texts are Alibaba's own, from the error tables of its API reference (ECS, EIP, VPC pages). The texts matter: the
-plugin looks into them as well, so a careless word can make it repeat a call or take a resource for gone.
+Codes and texts are Alibaba's own, from the error tables of its API reference (ECS, EIP, VPC pages). The texts matter:
+the plugin looks into them too, so a careless word can make it repeat a call or take a resource for gone.
 """
 
 from __future__ import annotations

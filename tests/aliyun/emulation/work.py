@@ -19,8 +19,11 @@ class Work(Protocol):
     def do(self, what: str, job: Job, then: Then) -> None:
         """Run ``job``, then tell ``then`` what became of it. ``what`` names it for people."""
 
+    def wait(self) -> None:
+        """Wait until everything is done that was asked for so far."""
+
     def finish(self) -> None:
-        """Wait until everything is done."""
+        """Wait likewise, and take no more."""
 
 
 @final
@@ -30,8 +33,11 @@ class AtOnce:
     def do(self, what: str, job: Job, then: Then) -> None:
         then(_result(what, job))
 
-    def finish(self) -> None:
+    def wait(self) -> None:
         """There is never anything left."""
+
+    def finish(self) -> None:
+        """Nor then."""
 
 
 @final
@@ -43,6 +49,9 @@ class Queue:
 
     def do(self, what: str, job: Job, then: Then) -> None:
         self._thread.submit(lambda: then(_result(what, job)))
+
+    def wait(self) -> None:
+        self._thread.submit(lambda: None).result()
 
     def finish(self) -> None:
         self._thread.shutdown(wait=True)
