@@ -27,7 +27,7 @@ def emulation(tmp_path: Path, clock: Clock) -> Iterator[Emulation]:
 
 @pytest.fixture
 def console(emulation: Emulation) -> Console:
-    return Console(emulation)
+    return Console(emulation.environment)
 
 
 @pytest.fixture

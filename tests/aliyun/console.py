@@ -14,7 +14,6 @@ from darabonba.exceptions import DaraException, UnretryableException  # type: ig
 from darabonba.runtime import RuntimeOptions  # type: ignore[import-untyped]
 
 from tests.aliyun.emulation.actions import ALIDNS, ECS, VPC
-from tests.aliyun.emulation.emulation import KEY_ID, SECRET, Emulation
 
 _VERSIONS = {product.name: product.version for product in (ECS, VPC, ALIDNS)}
 
@@ -36,28 +35,35 @@ class UnansweredError(Exception):
 
 @final
 class Console:
-    """Calls actions of one emulation."""
+    """Calls actions of one emulation.
+
+    Args:
+        environment: where it is, as the emulation itself says it: ``Emulation.environment``, or a shell's that has read
+            the file ``environment`` of its folder.
+        key_id, secret: other credentials than those in there.
+        signature: by which of the two recipes requests are signed.
+    """
 
     def __init__(
         self,
-        emulation: Emulation,
+        environment: Mapping[str, str],
         *,
-        key_id: str = KEY_ID,
-        secret: str = SECRET,
+        key_id: str = "",
+        secret: str = "",
         signature: Literal["v1", "v3"] = "v1",
     ) -> None:
+        self._region = environment["ALICLOUD_REGION"]
         config = utils_models.Config(
-            access_key_id=key_id,
-            access_key_secret=secret,
-            endpoint=emulation.endpoint,
-            region_id=emulation.cloud.region,
-            ca=str(emulation.certificates.ca),
+            access_key_id=key_id or environment["ALICLOUD_ACCESS_KEY"],
+            access_key_secret=secret or environment["ALICLOUD_SECRET_KEY"],
+            endpoint=environment["ALIBABA_CLOUD_ENDPOINT_ECS"],
+            region_id=self._region,
+            ca=environment["SSL_CERT_FILE"],
             protocol="HTTPS",
             # The SDK's name for RPC signature 1.0, which the plugin uses too; unset, it signs with ACS3.
             signature_algorithm="v2" if signature == "v1" else None,
         )
         self._client = Client(config)
-        self._region = emulation.cloud.region
 
     def ecs(self, action: str, **parameters: object) -> dict[str, Any]:
         """Call an action of ECS. ``a__b`` stands for ``a.b``; lists become ``a.1``, ``a.2``; raises RefusedError."""
@@ -105,7 +111,7 @@ def _flat(parameters: Mapping[str, object]) -> dict[str, str]:
             flat[name] = str(value).lower()
         else:
             flat[name] = str(value)
-    return {name: value for name, value in flat.items() if value != ""}
+    return flat
 
 
 def refusal(call: Callable[[], object]) -> str:

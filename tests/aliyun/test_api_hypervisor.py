@@ -94,7 +94,7 @@ def emulation(tmp_path: Path, clock: Clock, hypervisor: Recording) -> Iterator[E
 
 @pytest.fixture
 def account(emulation: Emulation, clock: Clock) -> Account:
-    return Account(Console(emulation), clock)
+    return Account(Console(emulation.environment), clock)
 
 
 def test_an_instance_is_protected_before_it_runs(emulation: Emulation, account: Account, hypervisor: Recording) -> None:

@@ -17,19 +17,19 @@ both = pytest.mark.parametrize("signature", ["v1", "v3"])
 
 @both
 def test_a_request_of_alibabas_own_client_is_answered(emulation: Emulation, signature: Signature) -> None:
-    assert Console(emulation, signature=signature).vpc("CreateVpc", CidrBlock="10.42.0.0/16")["VpcId"]
+    assert Console(emulation.environment, signature=signature).vpc("CreateVpc", CidrBlock="10.42.0.0/16")["VpcId"]
 
 
 @both
 def test_a_wrong_secret_is_refused_and_nothing_is_done(emulation: Emulation, signature: Signature) -> None:
-    console = Console(emulation, secret="guessed", signature=signature)  # noqa: S106 - not one
+    console = Console(emulation.environment, secret="guessed", signature=signature)  # noqa: S106 - not one
     assert refusal(lambda: console.vpc("CreateVpc")) == "SignatureDoesNotMatch"
     assert not emulation.cloud.state.vpcs
 
 
 @both
 def test_an_unknown_key_is_refused(emulation: Emulation, signature: Signature) -> None:
-    console = Console(emulation, key_id="nobody", signature=signature)
+    console = Console(emulation.environment, key_id="nobody", signature=signature)
     assert refusal(lambda: console.vpc("CreateVpc")) == "InvalidAccessKeyId.NotFound"
 
 

@@ -31,15 +31,14 @@ class DnsServer:
 
     def __init__(self, cloud: Cloud, address: str, port: int) -> None:
         self._cloud = cloud
-        self._udp = _Udp((address, port), _UdpHandler)
+        self._udp, self._tcp = _on_one_port(address, port)
         self.port = self._udp.server_address[1]
-        self._tcp = _Tcp((address, self.port), _TcpHandler)
         for server in (self._udp, self._tcp):
             server.answer = self.answer
 
     def start(self) -> None:
         for server in (self._udp, self._tcp):
-            threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True, name="dns").start()
+            threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True, name="dns").start()
 
     def stop(self) -> None:
         for server in (self._udp, self._tcp):
@@ -122,6 +121,18 @@ def _rrset(name: dns.name.Name, records: list[DnsRecord]) -> dns.rrset.RRset:
 def _start_of_authority(zone: dns.name.Name) -> dns.rrset.RRset:
     text = f"ns1.alidns.com. hostmaster.hichina.com. 1 3600 1200 86400 {_NEGATIVE}"
     return dns.rrset.from_text(zone, _NEGATIVE, dns.rdataclass.IN, "SOA", text)
+
+
+def _on_one_port(address: str, port: int, attempts: int = 10) -> tuple[_Udp, _Tcp]:
+    """Return both servers. A port that is free over UDP may be taken over TCP: where any will do, try another."""
+    udp = _Udp((address, port), _UdpHandler)
+    try:
+        return udp, _Tcp((address, udp.server_address[1]), _TcpHandler)
+    except OSError:
+        udp.server_close()
+        if port or attempts == 1:
+            raise
+    return _on_one_port(address, port, attempts - 1)
 
 
 class _Udp(socketserver.ThreadingUDPServer):

@@ -100,7 +100,10 @@ def _lacking(known: Mapping[str, Parameter], given: Mapping[str, str], prefix: s
     lacking = []
     for name, parameter in known.items():
         full = prefix + name
-        present = {key for key, value in given.items() if value != "" and (key == full or key.startswith(f"{full}."))}
+        # Within a list an empty value is a value: that of a tag may be.
+        present = {
+            key for key, value in given.items() if (value or prefix) and (key == full or key.startswith(f"{full}."))
+        }
         if not present:
             if parameter.required:
                 lacking.append(full)

@@ -235,7 +235,7 @@ class State:
     tokens: dict[str, Token] = field(default_factory=dict)
 
 
-_KINDS: Mapping[str, Callable[..., Any]] = {
+TABLES: Mapping[str, Callable[..., Any]] = {
     "vpcs": Vpc,
     "switches": VSwitch,
     "eips": Eip,
@@ -258,7 +258,7 @@ def as_text(state: State) -> str:
 def from_text(text: str) -> State:
     """Read a state that :func:`as_text` wrote."""
     tables = json.loads(text)
-    return State(**{table: {k: _KINDS[table](**v) for k, v in rows.items()} for table, rows in tables.items()})
+    return State(**{table: {k: TABLES[table](**v) for k, v in rows.items()} for table, rows in tables.items()})
 
 
 @final
