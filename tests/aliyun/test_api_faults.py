@@ -74,12 +74,19 @@ def test_some_calls_can_pass_before(emulation: Emulation, console: Console) -> N
     console.ecs("DescribeDisks")
 
 
+def test_a_fault_can_be_for_one_thing_only(emulation: Emulation, console: Console) -> None:
+    emulation.faults.add(Fault(action="CreateVpc", where="-two", kind="throttle"))
+    console.vpc("CreateVpc", VpcName="matrix-one")
+    assert refusal(lambda: console.vpc("CreateVpc", VpcName="matrix-two")) == "Throttling.User"
+    console.vpc("CreateVpc", VpcName="matrix-two")
+
+
 def test_a_fault_can_stay() -> None:
     faults = Faults()
     faults.add(Fault(action="DescribeDisks", times=-1))
-    assert all(faults.take("DescribeDisks") for _ in range(5))
+    assert all(faults.take("DescribeDisks", {}) for _ in range(5))
     faults.clear()
-    assert faults.take("DescribeDisks") is None
+    assert faults.take("DescribeDisks", {}) is None
 
 
 def test_another_process_can_do_all_this(emulation: Emulation, account: Account) -> None:

@@ -6,7 +6,6 @@ import hashlib
 import json
 import time
 import uuid
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -70,9 +69,6 @@ _ENVELOPE = frozenset(
 )
 """Parameters of every request, not of its action."""
 
-_SENT_IN_VAIN: Mapping[str, frozenset[str]] = {}
-"""What the plugin sends although the models do not have it, by action. The API ignores it, and so does this one."""
-
 
 @final
 class NoAnswerError(Exception):
@@ -122,7 +118,7 @@ class Api:
         self.verifier.check(request)
         if product is None:
             raise ApiError(400, "InvalidVersion", "Specified parameter Version is not valid.")
-        fault = self.faults.take(action)
+        fault = self.faults.take(action, own)
         if fault is not None:
             note["fault"] = fault.kind
             _before(fault)
@@ -137,8 +133,7 @@ class Api:
             known = models.parameters(product.package, action)
             if known is None or handler is None:
                 raise unknown_action(action)
-            ignored = _SENT_IN_VAIN.get(action, frozenset())
-            lacking = models.check(known, {name: value for name, value in own.items() if name not in ignored})
+            lacking = models.check(known, own)
             if lacking:
                 raise product.missing(lacking[0])
         if handler is None:

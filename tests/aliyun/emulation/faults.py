@@ -27,6 +27,7 @@ class Fault:
 
     Attributes:
         action: the action that it befalls; ``*`` is any.
+        where: it befalls only calls that have this text in the value of a parameter; empty: all calls.
         kind: one of :data:`KINDS`.
         times: how many calls it befalls; -1: all of them.
         skip: how many calls it lets pass before.
@@ -35,6 +36,7 @@ class Fault:
     """
 
     action: str
+    where: str = ""
     kind: str = "error"
     times: int = 1
     skip: int = 0
@@ -72,11 +74,12 @@ class Faults:
         with self._lock:
             return [dataclasses.asdict(fault) for fault in self._waiting]
 
-    def take(self, action: str) -> Fault | None:
-        """Return what befalls this call, and count it."""
+    def take(self, action: str, given: Mapping[str, str]) -> Fault | None:
+        """Return what befalls a call with these parameters, and count it."""
         with self._lock:
             for place, fault in enumerate(self._waiting):
-                if fault.action in {"*", action}:
+                there = not fault.where or any(fault.where in value for value in given.values())
+                if fault.action in {"*", action} and there:
                     return self._count(place, fault)
         return None
 
