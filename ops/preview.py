@@ -9,7 +9,7 @@ from ops.stack import from_arguments, require
 def main() -> None:
     """Show the preview."""
     stack = require(from_arguments("show what would change"))
-    server_name.check(stack, stack.settings())
+    server_name.check(stack, stack.state(), stack.settings())
     stack.run("preview", "--diff")
 
 
