@@ -19,7 +19,7 @@ SETTINGS = {"homeserver": "synapse", "imageSource": "packages", "subnet": "10.89
 
 
 @pytest.fixture
-def deployed(tmp_path: Path) -> Iterator[Deployed]:
+def stack(tmp_path: Path) -> Iterator[Deployed]:
     """A stack with Synapse."""
     deployment = Deployment(stack="change-test", folder=tmp_path, ports=PORTS, settings=SETTINGS)
     deployment.prepare()
@@ -27,10 +27,10 @@ def deployed(tmp_path: Path) -> Iterator[Deployed]:
         yield running
 
 
-def test_synapse_has_its_messages_again_after_dendrite_ran_in_its_place(deployed: Deployed) -> None:
-    deployment, matrix = deployed.deployment, deployed.matrix
+def test_synapse_has_its_messages_again_after_dendrite_ran_in_its_place(stack: Deployed) -> None:
+    deployment, matrix = stack.deployment, stack.matrix
     volumes = deployment.data_volumes()
-    account = deployed.new_account()
+    account = stack.new_account()
     access, words = account.access_token, f"words {uuid.uuid4().hex}"
     room = matrix.ask("POST", "/_matrix/client/v3/createRoom", token=access, json={}).json()["room_id"]
     path = f"/_matrix/client/v3/rooms/{room}"

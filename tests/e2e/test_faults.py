@@ -37,11 +37,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     names = ["synapse"]
     if WRITES:
         names += ["dendrite", *(["conduit"] if has_conduit() else [])]
-    metafunc.parametrize("deployed", names, indirect=True, scope="module")
+    metafunc.parametrize("stack", names, indirect=True, scope="module")
 
 
 @pytest.fixture(scope="module")
-def deployed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     """A stack whose homeserver has its data on a small disk."""
     name: HomeserverName = request.param
     first = PORTS[name]
@@ -57,17 +57,17 @@ def deployed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         yield running
 
 
-def test_every_fault_is_survived_and_no_acknowledged_message_is_lost(deployed: Deployed) -> None:
-    account = deployed.new_account()
-    created = deployed.matrix.ask("POST", "/_matrix/client/v3/createRoom", token=account.access_token, json={})
-    talk = Talk(matrix=deployed.matrix, account=account, room=created.json()["room_id"])
+def test_every_fault_is_survived_and_no_acknowledged_message_is_lost(stack: Deployed) -> None:
+    account = stack.new_account()
+    created = stack.matrix.ask("POST", "/_matrix/client/v3/createRoom", token=account.access_token, json={})
+    talk = Talk(matrix=stack.matrix, account=account, room=created.json()["room_id"])
     outcomes: dict[str, tuple[Fault, Outcome]] = {}
-    for fault in faults(deployed.homeserver):
-        outcomes[fault.what] = (fault, suffer(deployed, talk, fault))
+    for fault in faults(stack.homeserver):
+        outcomes[fault.what] = (fault, suffer(stack, talk, fault))
         assert outcomes[fault.what][1].lost == 0, fault.what
     assert len(talk.acknowledged) > 10, "nobody talked"
     if WRITES:
-        write(deployed.homeserver, table(outcomes))
+        write(stack.homeserver, table(outcomes))
     told = {line.split("|")[1].strip() for line in DOCUMENT.read_text(encoding="utf-8").splitlines() if "|" in line}
     assert set(outcomes) <= told, "make reliability writes docs/reliability.md anew"
 
