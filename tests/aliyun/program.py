@@ -1,6 +1,6 @@
 """A small Pulumi program with every kind of resource of the cloud half, run by the real engine and plugin.
 
-Resources are declared by their tokens, without ``pulumi-alicloud``: what is tested here is the plugin against the emulation.
+Resources are declared by their tokens, without ``pulumi-alicloud``: tested here is the plugin against the emulation.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ def test_a_request_of_alibabas_own_client_is_answered(emulation: Emulation, sign
 
 @both
 def test_a_wrong_secret_is_refused_and_nothing_is_done(emulation: Emulation, signature: Signature) -> None:
-    console = Console(emulation.environment, secret="guessed", signature=signature)  # noqa: S106 - not one
+    console = Console(emulation.environment, secret="guessed", signature=signature)
     assert refusal(lambda: console.vpc("CreateVpc")) == "SignatureDoesNotMatch"
     assert not emulation.cloud.state.vpcs
 

@@ -1,7 +1,7 @@
 """Every kind of resource meets every kind of trouble, all in one ``up``: what Pulumi says, what the next ``up`` does.
 
-What a resource stands on is there before, so that a trouble hits this resource alone. Each has a mark in its calls, by which
-the trouble finds it and by which what was left behind is counted.
+What a resource stands on is there before, so that a trouble hits this resource alone. Each has a mark in its calls, by
+which the trouble finds it and by which what was left behind is counted.
 """
 
 from __future__ import annotations
