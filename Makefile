@@ -11,7 +11,7 @@ TESTS = MATRIX_ENV=test && . ./activate &&
         reliability outages golden
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 	@echo "  Another stack than local: STACK=name"
 
 up: toolchain ## deploy the stack and wait until it serves
@@ -69,6 +69,12 @@ reliability: toolchain-test ## let things break in stacks of the tests and write
 
 outages: toolchain-test ## change setting after setting of a stack of the tests and write down how long nobody answered
 	@$(TESTS) env WRITE_OUTAGES=1 pytest -q tests/e2e/test_changes.py
+
+rehearse: toolchain-test ## deploy a stack for Aliyun on an emulated Aliyun, whose hosts boot on this machine; STACK=dev
+	@$(TESTS) exec python -m tests.aliyun.rehearse up --stack $(STACK)
+
+rehearse-down: toolchain-test ## remove the rehearsed stack, its host and the emulated Aliyun
+	@$(TESTS) exec python -m tests.aliyun.rehearse down
 
 golden: toolchain-test ## write the golden graphs anew; review the difference
 	@$(TESTS) env WRITE_GOLDEN=1 pytest -q tests/golden tests/unit/test_cloud_init.py

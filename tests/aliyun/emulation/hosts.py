@@ -34,6 +34,7 @@ from tests.aliyun.emulation.hypervisor import Guest, Hypervisor, HypervisorError
 INTERNET: Final = IPv4Network("198.51.100.0/24")
 """The subnet of the bridge (TEST-NET-2). Instances have addresses from its lower half, EIPs are from the upper one."""
 
+NAME: Final = "matrix-rehearsal"
 _LABEL: Final = "matrix.rehearsal"
 _LOOP_MAJOR: Final = 7
 _PLUGGED: Final = "/run/plugged"
@@ -74,7 +75,7 @@ class SystemContainers(Hypervisor):
         state: Path,
         client: docker.DockerClient,
         *,
-        name: str = "matrix-rehearsal",
+        name: str = NAME,
         internet: IPv4Network = INTERNET,
     ) -> None:
         self._state = state
@@ -96,17 +97,9 @@ class SystemContainers(Hypervisor):
 
     def close(self) -> None:
         """Remove all instances, disks and the bridge."""
-        mine = f"{_LABEL}={self._name}"
-        for container in self._client.containers.list(all=True, filters={"label": mine}):
-            container.remove(force=True, v=True)
-        for network in self._client.networks.list(filters={"label": mine}):
-            network.remove()
-        for file in (self._state / "disks").glob("*"):
-            for loop in _loops_of(file):
-                _run("losetup", "--detach", loop)
+        remove_all(self._client, self._state, self._name)
         self._machines.clear()
         self._disks.clear()
-        shutil.rmtree(self._state, ignore_errors=True)
 
     # -- disks -------------------------------------------------------------------------------
 
@@ -447,6 +440,26 @@ def _device(machine: _Machine, disk_id: str) -> str:
 
 def _minor(loop: str) -> int:
     return int(loop.removeprefix("/dev/loop"))
+
+
+def remove_all(client: docker.DockerClient, state: Path, name: str = NAME) -> None:
+    """Remove the instances, disks and the bridge of a hypervisor that may be gone.
+
+    Args:
+        client: this machine's Docker engine.
+        state: the folder that the hypervisor had.
+        name: likewise.
+
+    """
+    mine = f"{_LABEL}={name}"
+    for container in client.containers.list(all=True, filters={"label": mine}):
+        container.remove(force=True, v=True)
+    for network in client.networks.list(filters={"label": mine}):
+        network.remove()
+    for file in (state / "disks").glob("*"):
+        for loop in _loops_of(file):
+            _run("losetup", "--detach", loop)
+    shutil.rmtree(state, ignore_errors=True)
 
 
 def _loops_of(file: Path) -> list[str]:
