@@ -110,7 +110,7 @@ def client(environment: Mapping[str, str], region: str) -> Ask:
         except (DaraException, UnretryableException) as error:
             raise StepFailed(
                 step="DescribePrice",
-                reason=str(error),
+                reason=_reason(error),
                 log=None,
                 remedy="the key needs the permission ecs:DescribePrice, and the zone has to sell what is asked for",
             ) from error
@@ -118,6 +118,12 @@ def client(environment: Mapping[str, str], region: str) -> Ask:
         return price
 
     return ask
+
+
+def _reason(error: Exception) -> str:
+    """Return what the SDK's error says; as a text it repeats the whole answer."""
+    code, message = getattr(error, "code", None), getattr(error, "message", None)
+    return f"{code}: {message}" if code else f"the API does not answer: {str(message or error).splitlines()[0][:300]}"
 
 
 def render(settings: Settings, hourly: Quote | None, monthly: Quote | None) -> str:
