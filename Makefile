@@ -7,7 +7,7 @@ OPS = MATRIX_ENV=$(or $(TARGET),run) && . ./activate && exec python -m
 TESTS = MATRIX_ENV=test && . ./activate &&
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview status outputs token invite down purge secrets images pin toolchain toolchain-test test lint \
+.PHONY: help up preview price status outputs token invite down purge secrets images pin toolchain toolchain-test test lint \
         reliability outages golden
 
 help: ## this list
@@ -22,6 +22,9 @@ preview: export MATRIX_PREVIEW_SUMMARY = $(if $(findstring command,$(origin SUMM
 preview: export MATRIX_PREVIEW_BASE = $(if $(findstring command,$(origin BASE)),$(BASE))
 preview: toolchain ## show what `make up` would change; SUMMARY=file BASE=ref for a pull request
 	@$(OPS) ops.preview --stack $(STACK)
+
+price: toolchain ## what a stack on Aliyun costs; asked of Aliyun where there is an access key
+	@$(OPS) ops.price --stack $(STACK)
 
 status: toolchain ## what works, what does not, what to do
 	@$(OPS) ops.status --stack $(STACK)
