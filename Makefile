@@ -67,8 +67,8 @@ lint: toolchain-test ## types and style
 test: toolchain-test ## all tests
 	@$(TESTS) sh tests/run
 
-reliability: toolchain-test ## let things break in stacks of the tests and write docs/reliability.md anew
-	@$(TESTS) env WRITE_RELIABILITY=1 pytest -q tests/e2e/test_faults.py
+reliability: toolchain-test ## let things break in stacks of the tests; write docs/reliability.md and aliyun-faults.md anew
+	@$(TESTS) env WRITE_RELIABILITY=1 pytest -q tests/e2e/test_faults.py tests/aliyun/test_plugin_faults.py
 
 outages: toolchain-test ## change setting after setting of a stack of the tests and write down how long nobody answered
 	@$(TESTS) env WRITE_OUTAGES=1 pytest -q tests/e2e/test_changes.py
