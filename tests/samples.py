@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from ipaddress import IPv4Network
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
 import yaml
 
-from components.aliyun.cloud_init import CloudInitArgs
 from config.project import PROJECT
 from config.settings import SECRET_KEYS, Settings, parse
 
@@ -20,16 +18,6 @@ SECRETS: Final[Mapping[str, str]] = MappingProxyType(
 """Made up, and unmistakable when one of them turns up where it must not."""
 
 LOCAL: Final[Mapping[str, str]] = MappingProxyType({"target": "local", "tier": "1C1G"})
-
-CLOUD_INIT: Final = CloudInitArgs(
-    host_name="matrix-dev-host",
-    host_key_private="-----BEGIN OPENSSH PRIVATE KEY-----\nmade-up\n-----END OPENSSH PRIVATE KEY-----\n",
-    host_key_public="ssh-ed25519 AAAAhost",
-    admin_key_public="ssh-rsa AAAAadmin",
-    data_disk_serial="bp12345",
-    registry_mirrors=(),
-    container_subnet=IPv4Network("10.89.64.0/24"),
-)
 
 ALIYUN: Final[Mapping[str, str]] = MappingProxyType(
     {

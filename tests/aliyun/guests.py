@@ -20,7 +20,7 @@ from ops import docker_host
 from ops.docker_host import DockerHost
 from tests.aliyun.emulation.hosts import SystemContainers
 from tests.aliyun.emulation.hypervisor import Guest, IngressRule
-from tests.samples import CLOUD_INIT
+from tests.aliyun.samples import CLOUD_INIT
 
 INTERNET: Final = IPv4Network("192.0.2.0/24")
 """TEST-NET-1; a rehearsal has TEST-NET-2, so that both may run."""

@@ -15,7 +15,7 @@ import yaml
 
 from components.aliyun.cloud_init import CloudInitArgs, render_user_data
 from components.container import LOG_DRIVER, LOG_OPTS
-from tests.samples import CLOUD_INIT
+from tests.aliyun.samples import CLOUD_INIT
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "user-data.yaml"
 
