@@ -19,7 +19,7 @@ import pytest
 
 from components.aliyun.cloud_init.render import render_files
 from ops import docker_host
-from tests.aliyun.guests import ADDRESS, DISK, SUBNET, Ground, eventually, ground, key_pair
+from tests.aliyun.guests import ADDRESS, CPUS, DISK, SUBNET, Ground, eventually, ground, key_pair
 from tests.services.images import built
 
 FIRST, SECOND = "i-first", "i-second"
@@ -129,6 +129,13 @@ def test_the_disk_is_formatted_and_docker_stands_on_it(with_disk: Ground) -> Non
     assert source == "/dev/vdb[/docker]"
     journal = with_disk.ask("sudo", "journalctl", "--output=cat", "--unit=data-disk")
     assert "is blank: making a file system" in journal
+
+
+def test_the_host_has_the_processors_of_its_type_on_any_machine(with_disk: Ground) -> None:
+    assert int(with_disk.ask("nproc")) == CPUS
+    assert int(with_disk.ask("docker", "info", "--format", "'{{.NCPU}}'")) == CPUS
+    # Or the Docker engine would refuse it.
+    assert with_disk.ask("docker", "run", "--rm", "--cpus", str(CPUS), "toolbox", "nproc").strip() == str(CPUS)
 
 
 def test_a_disk_that_holds_anything_is_left_alone(with_disk: Ground) -> None:
@@ -321,3 +328,14 @@ def test_another_instance_on_the_old_disk_brings_the_containers_back(with_disk: 
     )
     assert ended(with_disk) == "ended"
     assert with_disk.ask("sudo", "blkid", "/dev/vdb") == filesystem
+
+
+def test_a_disk_that_is_torn_out_and_put_back_brings_the_containers_back(with_disk: Ground, slow: str) -> None:
+    hypervisor = with_disk.hypervisor
+    hypervisor.detach_disk(SECOND, DISK)
+    eventually("Docker waits for the disk", lambda: "data disk" in docker_host.missing(with_disk.host))
+    hypervisor.attach_disk(SECOND, DISK)
+    with_disk.wait_for_docker()
+    eventually(
+        "the container is back", lambda: with_disk.ask("docker", "ps", "--no-trunc", "--quiet").split() == [slow]
+    )
