@@ -158,12 +158,13 @@ class Stack:
         return None
 
     @contextlib.contextmanager
-    def docker_engine(self, *, wait: float = docker_host.COMMAND_SECONDS) -> Iterator[str | None]:
+    def docker_engine(
+        self, settings: Settings | None = None, *, wait: float = docker_host.COMMAND_SECONDS
+    ) -> Iterator[str | None]:
         """Give the address of the stack's Docker engine as this machine reaches it; None while there is no host.
 
-        The one of what is deployed, else of the settings.
-
         Args:
+            settings: what is about to be deployed; None for what is.
             wait: how long to wait for a host that does not answer, in seconds.
 
         Raises:
@@ -173,10 +174,12 @@ class Stack:
         if (host := self.remote_host()) is not None:
             with docker_host.reached(host, wait) as address:
                 yield address
-        elif deployed := str(self.outputs().get("dockerHost", "")):
+            return
+        deployed = "" if settings else str(self.outputs().get("dockerHost", ""))
+        if deployed:
             yield None if deployed.startswith("ssh:") else deployed
         else:
-            settings = self.settings()
+            settings = settings or self.settings()
             yield None if settings.cloud else settings.docker_host
 
     @contextlib.contextmanager

@@ -33,7 +33,7 @@ def _deploy(stack: Stack) -> None:
     _make_stack(stack)
     settings = _settle_images(stack)
     server_name.check(stack, settings)
-    with stack.docker_engine(wait=docker_host.WAIT_SECONDS) as address:
+    with stack.docker_engine(settings, wait=docker_host.WAIT_SECONDS) as address:
         if address is not None:
             _prepare(stack, settings, address)
     if settings.image_source == "packages":
