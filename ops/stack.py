@@ -173,29 +173,30 @@ class Stack:
         return None
 
     @contextlib.contextmanager
-    def docker_engine(self, *, wait: float = docker_host.COMMAND_SECONDS) -> Iterator[str | None]:
+    def docker_engine(
+        self, settings: Settings | None = None, *, wait: float = docker_host.COMMAND_SECONDS
+    ) -> Iterator[str | None]:
         """Give the address of the stack's Docker engine as this machine reaches it; None while there is no host.
 
-        The one of what is deployed, else of the settings.
-
         Args:
+            settings: what is about to be deployed; None for what is.
             wait: how long to wait for a host that does not answer, in seconds.
 
         Raises:
             StepFailed: there is a host, and it does not answer.
 
         """
-        deployed = str(self.outputs().get("dockerHost", ""))
-        if deployed and not deployed.startswith("ssh:"):
-            yield deployed
+        deployed = "" if settings else str(self.outputs().get("dockerHost", ""))
+        if settings is None and not deployed:
+            settings = self.settings()
+        local = deployed or (settings.docker_host if settings and settings.cloud is None else "")
+        if local and not local.startswith("ssh:"):
+            yield local
         elif (host := self.remote_host()) is not None:
             with docker_host.reached(host, wait) as address:
                 yield address
-        elif deployed:
-            yield None
         else:
-            settings = self.settings()
-            yield None if settings.cloud else settings.docker_host
+            yield None
 
     @contextlib.contextmanager
     def docker_client(self) -> Iterator[docker.DockerClient]:

@@ -36,7 +36,7 @@ def _deploy(stack: Stack) -> None:
     settings = _settle_images(stack)
     state = stack.state()
     server_name.check(stack, state, settings)
-    with stack.docker_engine(wait=docker_host.WAIT_SECONDS) as address:
+    with stack.docker_engine(settings, wait=docker_host.WAIT_SECONDS) as address:
         if address is not None:
             _prepare(stack, state, settings, address)
     if settings.image_source == "packages":

@@ -10,7 +10,7 @@ import asyncio
 import json
 import os
 import runpy
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -60,6 +60,8 @@ class Registration:
     additional_secret_outputs: tuple[str, ...]
     deleted_with: str
     property_dependencies: Mapping[str, frozenset[str]]
+    hooks: Mapping[str, Sequence[str]]
+    """Names of the hooks, by when they run: ``before_create`` and so on."""
 
 
 @final
@@ -172,6 +174,7 @@ class _Monitor(pulumi_mocks.MockMonitor):
                 retain_on_delete=request.retainOnDelete,
                 additional_secret_outputs=tuple(request.additionalSecretOutputs),
                 deleted_with=request.deletedWith,
+                hooks={kind.name: list(names) for kind, names in request.hooks.ListFields()},
                 property_dependencies={key: frozenset(each.urns) for key, each in request.propertyDependencies.items()},
             )
             self._recording.order.append(("register", urn))

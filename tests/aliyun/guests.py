@@ -28,6 +28,8 @@ ADDRESS: Final = IPv4Address("198.18.53.200")
 SUBNET: Final = IPv4Network("10.89.80.0/24")
 """Of the containers."""
 DISK: Final = "d-test0"
+CPUS: Final = (os.cpu_count() or 1) + 2
+"""More than this machine has."""
 BOOT_SECONDS: Final = 420
 ANYONE: Final = IPv4Network("0.0.0.0/0")
 
@@ -69,7 +71,7 @@ class Ground:
             private_address=IPv4Address("10.20.0.5"),
             user_data=render_user_data(self.args).encode(),
             authorized_keys=[self.args.admin_key_public],
-            cpus=2,
+            cpus=CPUS,
             memory=2048,
         )
         self.hypervisor.create(guest)

@@ -76,7 +76,9 @@ class Everything:
         self.tags = {"app": "matrix"}
 
     def __call__(self) -> None:
-        network = Cloud("vpc/network:Network", "net", {"vpcName": "matrix", "cidrBlock": "10.42.0.0/16", "tags": self.tags})
+        network = Cloud(
+            "vpc/network:Network", "net", {"vpcName": "matrix", "cidrBlock": "10.42.0.0/16", "tags": self.tags}
+        )
         switch = Cloud(
             "vpc/switch:Switch",
             "switch",
@@ -110,7 +112,9 @@ class Everything:
                 },
             )
         key = Cloud(
-            "ecs/ecsKeyPair:EcsKeyPair", "key", {"keyPairName": "matrix", "publicKey": self.public_key, "tags": self.tags}
+            "ecs/ecsKeyPair:EcsKeyPair",
+            "key",
+            {"keyPairName": "matrix", "publicKey": self.public_key, "tags": self.tags},
         )
         policy = Cloud(
             "ecs/autoSnapshotPolicy:AutoSnapshotPolicy",
@@ -188,7 +192,14 @@ class Everything:
             Cloud(
                 "dns/alidnsRecord:AlidnsRecord",
                 f"{rr}-{kind}",
-                {"domainName": "example.com", "rr": rr, "type": kind, "value": value, "ttl": self.record_ttl, "remark": "matrix"},
+                {
+                    "domainName": "example.com",
+                    "rr": rr,
+                    "type": kind,
+                    "value": value,
+                    "ttl": self.record_ttl,
+                    "remark": "matrix",
+                },
             )
 
 

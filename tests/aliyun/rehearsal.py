@@ -166,7 +166,7 @@ class Rehearsal:
     def remove(self, client: docker.DockerClient) -> None:
         """Remove everything: the emulation, its hosts and disks, the copy with its state."""
         self.stop()
-        remove_all(client, self.account / "hosts")
+        remove_all(self.account / "hosts", client)
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

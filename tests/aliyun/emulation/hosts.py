@@ -4,7 +4,7 @@ They run on this machine's Docker engine, on a bridge whose subnet is the emulat
 Needs root. What follows from an instance being a container and not a virtual machine:
 
 - Its memory and processors bound its own processes; those of its Docker engine's containers are bounded by their own
-  limits only, and that engine sees the processors of this machine.
+  limits only. It counts the processors of its instance type (``processors.py``), and runs on those of this machine.
 - ``/proc/sys`` is read-only: kernel settings are written down and have no effect.
 - There is no udev; what it would do for an attached disk is done here.
 """
@@ -28,8 +28,10 @@ from docker.models.containers import Container
 from docker.models.networks import Network
 from docker.types import IPAMConfig, IPAMPool
 
+from tests.aliyun.emulation import processors
 from tests.aliyun.emulation.host_image import provide
 from tests.aliyun.emulation.hypervisor import Guest, Hypervisor, HypervisorError, IngressRule
+from tests.aliyun.emulation.processors import Processors
 
 INTERNET: Final = IPv4Network("198.51.100.0/24")
 """The subnet of the bridge (TEST-NET-2). Instances have addresses from its lower half, EIPs are from the upper one."""
@@ -85,9 +87,9 @@ class SystemContainers(Hypervisor):
         self._machines: dict[str, _Machine] = {}
         self._disks: dict[str, _Disk] = {}
         self._image = provide(client)
-        self.close()
-        (state / "seeds").mkdir(parents=True)
-        (state / "disks").mkdir()
+        remove_all(state, client, name)
+        for folder in ("disks", "guests"):
+            (state / folder).mkdir(parents=True)
         pool = IPAMPool(
             subnet=str(internet), iprange=str(next(internet.subnets())), gateway=str(internet.network_address + 1)
         )
@@ -97,7 +99,7 @@ class SystemContainers(Hypervisor):
 
     def close(self) -> None:
         """Remove all instances, disks and the bridge."""
-        remove_all(self._client, self._state, self._name)
+        remove_all(self._state, self._client, self._name)
         self._machines.clear()
         self._disks.clear()
 
@@ -199,8 +201,10 @@ class SystemContainers(Hypervisor):
 
     def _install(self, guest: Guest) -> Container:
         """Make a container that is not started yet."""
-        seed = self._state / "seeds" / guest.instance_id
-        seed.mkdir(exist_ok=True)
+        folder = self._state / "guests" / guest.instance_id
+        seed = folder / "seed"
+        seed.mkdir(parents=True, exist_ok=True)
+        shutil.copy(processors.__file__, folder)
         (seed / "user-data").write_bytes(guest.user_data)
         (seed / "user-data").chmod(0o600)
         (seed / "meta-data").write_text(
@@ -216,7 +220,7 @@ class SystemContainers(Hypervisor):
             return self._client.containers.create(
                 self._image,
                 # Nothing runs before its disks, addresses and packet filter are there.
-                ["/bin/sh", "-c", f"until [ -e {_PLUGGED} ]; do sleep 0.1; done; exec /sbin/init"],
+                ["/usr/bin/python3", f"{processors.FOLDER}/processors.py", _PLUGGED, "/sbin/init"],
                 name=f"{self._name}-{guest.instance_id}",
                 hostname=guest.host_name,
                 labels={_LABEL: self._name},
@@ -228,6 +232,7 @@ class SystemContainers(Hypervisor):
                 cgroupns="host",
                 volumes={
                     "/sys/fs/cgroup": {"bind": "/sys/fs/cgroup", "mode": "rw"},
+                    str(folder.resolve()): {"bind": processors.FOLDER, "mode": "ro"},
                     str(seed.resolve()): {"bind": "/var/lib/cloud/seed/nocloud", "mode": "ro"},
                 },
                 tmpfs={"/run": "", "/run/lock": "", "/tmp": "exec"},  # noqa: S108 (the guest's)
@@ -294,7 +299,7 @@ class SystemContainers(Hypervisor):
             assert disk.loop is not None
             _run("losetup", "--detach", disk.loop)
             disk.loop = None
-        shutil.rmtree(self._state / "seeds" / instance_id)
+        shutil.rmtree(self._state / "guests" / instance_id)
         del self._machines[instance_id]
 
     def console(self, instance_id: str, *command: str) -> str:
@@ -334,6 +339,7 @@ class SystemContainers(Hypervisor):
 
     def _power_on(self, machine: _Machine) -> None:
         try:
+            Processors(self._state / "guests" / machine.guest.instance_id, machine.guest.cpus)
             machine.container.start()
             self._plug_filter(machine)
             self._plug_addresses(machine)
@@ -419,6 +425,19 @@ class SystemContainers(Hypervisor):
         return min(cpus, int(self._client.info()["NCPU"])) * 1_000_000_000
 
 
+def remove_all(state: Path, client: docker.DockerClient, name: str = NAME) -> None:
+    """Remove the instances, the bridge and the disks of a hypervisor, also of one that was killed."""
+    mine = f"{_LABEL}={name}"
+    for container in client.containers.list(all=True, filters={"label": mine}):
+        container.remove(force=True, v=True)
+    for network in client.networks.list(filters={"label": mine}):
+        network.remove()
+    for file in (state / "disks").glob("*"):
+        for loop in _loops_of(file):
+            _run("losetup", "--detach", loop)
+    shutil.rmtree(state, ignore_errors=True)
+
+
 def _sorted(machine: _Machine) -> Iterator[IngressRule]:
     yield from sorted(machine.rules, key=lambda rule: (rule.priority, rule.accept))
 
@@ -440,26 +459,6 @@ def _device(machine: _Machine, disk_id: str) -> str:
 
 def _minor(loop: str) -> int:
     return int(loop.removeprefix("/dev/loop"))
-
-
-def remove_all(client: docker.DockerClient, state: Path, name: str = NAME) -> None:
-    """Remove the instances, disks and the bridge of a hypervisor that may be gone.
-
-    Args:
-        client: this machine's Docker engine.
-        state: the folder that the hypervisor had.
-        name: likewise.
-
-    """
-    mine = f"{_LABEL}={name}"
-    for container in client.containers.list(all=True, filters={"label": mine}):
-        container.remove(force=True, v=True)
-    for network in client.networks.list(filters={"label": mine}):
-        network.remove()
-    for file in (state / "disks").glob("*"):
-        for loop in _loops_of(file):
-            _run("losetup", "--detach", loop)
-    shutil.rmtree(state, ignore_errors=True)
 
 
 def _loops_of(file: Path) -> list[str]:
