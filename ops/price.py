@@ -6,7 +6,7 @@ The API (ECS, DescribePrice) knows what this account pays for instance and disks
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, final
 
@@ -14,16 +14,11 @@ from config.cloud import CloudSettings
 from config.costs import MonthlyCost, monthly_cost
 from config.prices import HOURS_A_MONTH
 from config.settings import Settings
-from ops import command
+from ops import aliyun_api, command
+from ops.aliyun_api import has_credentials
 from ops.scratch import placeholder_settings, plain_texts
 from ops.stack import Stack, from_arguments
 from toolchain.steps import StepFailed
-
-# The spellings that the plugin reads too, in its order.
-_KEY_IDS: Final = ("ALICLOUD_ACCESS_KEY", "ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABACLOUD_ACCESS_KEY_ID")
-_SECRETS: Final = ("ALICLOUD_SECRET_KEY", "ALIBABA_CLOUD_ACCESS_KEY_SECRET", "ALIBABACLOUD_ACCESS_KEY_SECRET")
-_TOKENS: Final = ("ALICLOUD_SECURITY_TOKEN", "ALIBABA_CLOUD_SECURITY_TOKEN", "ALIBABACLOUD_SECURITY_TOKEN")
-_ENDPOINTS: Final = ("ALIBABA_CLOUD_ENDPOINT_ECS", "ECS_ENDPOINT")
 
 HOURLY: Final = "Hour"
 MONTHLY: Final = "Month"
@@ -44,15 +39,6 @@ class Quote:
     def total(self) -> float:
         """The sum."""
         return sum(self.items.values())
-
-
-def _first(environment: Mapping[str, str], names: Sequence[str]) -> str:
-    return next((environment[name] for name in names if environment.get(name)), "")
-
-
-def has_credentials(environment: Mapping[str, str]) -> bool:
-    """Return whether there is an access key."""
-    return bool(_first(environment, _KEY_IDS) and _first(environment, _SECRETS))
 
 
 def price_request(cloud: CloudSettings, unit: str) -> Mapping[str, Any]:
@@ -86,31 +72,17 @@ def quote(ask: Ask, cloud: CloudSettings, unit: str) -> Quote:
 def client(environment: Mapping[str, str], region: str) -> Ask:
     """Return the API behind a function, with the credentials and the endpoint of the environment."""
     # Imported here: it is there for stacks on Aliyun only, and large.
-    from alibabacloud_ecs20140526.client import Client  # type: ignore[import-untyped]  # noqa: PLC0415
     from alibabacloud_ecs20140526.models import DescribePriceRequest  # type: ignore[import-untyped]  # noqa: PLC0415
-    from alibabacloud_tea_openapi.utils_models import Config  # type: ignore[import-untyped]  # noqa: PLC0415
-    from darabonba.exceptions import DaraException, UnretryableException  # type: ignore[import-untyped]  # noqa: PLC0415
 
-    api = Client(
-        Config(
-            access_key_id=_first(environment, _KEY_IDS),
-            access_key_secret=_first(environment, _SECRETS),
-            security_token=_first(environment, _TOKENS) or None,
-            region_id=region,
-            endpoint=_first(environment, _ENDPOINTS) or None,
-            protocol="HTTPS",
-            # The variable that Go's programs read, among them the plugin.
-            ca=environment.get("SSL_CERT_FILE") or None,
-        )
-    )
+    api = aliyun_api.ecs(environment, region)
 
     def ask(parameters: Mapping[str, Any]) -> Mapping[str, Any]:
         try:
             answer = api.describe_price(DescribePriceRequest().from_map(dict(parameters)))
-        except (DaraException, UnretryableException) as error:
+        except aliyun_api.errors() as error:
             raise StepFailed(
                 step="DescribePrice",
-                reason=_reason(error),
+                reason=aliyun_api.reason(error),
                 log=None,
                 remedy="the key needs the permission ecs:DescribePrice, and the zone has to sell what is asked for",
             ) from error
@@ -118,12 +90,6 @@ def client(environment: Mapping[str, str], region: str) -> Ask:
         return price
 
     return ask
-
-
-def _reason(error: Exception) -> str:
-    """Return what the SDK's error says; as a text it repeats the whole answer."""
-    code, message = getattr(error, "code", None), getattr(error, "message", None)
-    return f"{code}: {message}" if code else f"the API does not answer: {str(message or error).splitlines()[0][:300]}"
 
 
 def render(settings: Settings, hourly: Quote | None, monthly: Quote | None) -> str:

@@ -40,8 +40,12 @@ def alone(stack: Stack) -> Iterator[None]:
         yield
 
 
-def repair(client: docker.DockerClient, stack: Stack) -> None:
+def repair(client: docker.DockerClient | None, stack: Stack) -> None:
     """Put right what earlier runs left; for a command that holds the stack (:func:`alone`).
+
+    Args:
+        client: the stack's Docker engine; None while its host is not there.
+        stack: the stack.
 
     Raises:
         StepFailed: somebody else works on the stack.
@@ -50,8 +54,9 @@ def repair(client: docker.DockerClient, stack: Stack) -> None:
     with step(f"Stack {stack.name}: what earlier runs left") as this:
         found = [*_locks(this, stack), *_plugins()]
         state = stack.state()
-        found += [*_containers(client, stack, state), *_networks(client, stack, state)]
-        found += [*_unhealthy(client, stack), *_detached(client, stack, state)]
+        if client is not None:
+            found += [*_containers(client, stack, state), *_networks(client, stack, state)]
+            found += [*_unhealthy(client, stack), *_detached(client, stack, state)]
         # Last: until then, the state says that what was found is the stack's own (ops/ownership.py).
         found += _pending(stack, state)
         for each in found:

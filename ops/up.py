@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from collections.abc import Mapping
@@ -19,6 +20,7 @@ from ops.repair import alone, repair
 from ops.secrets import make_missing
 from ops.service import Edge
 from ops.stack import LOCAL_STACK, ROOT, Stack, State, from_arguments
+from ops.strays import strays
 from toolchain.steps import StepFailed, step
 
 _READY_SECONDS = 60
@@ -37,7 +39,9 @@ def _deploy(stack: Stack) -> None:
     state = stack.state()
     server_name.check(stack, state, settings)
     with stack.docker_engine(settings, wait=docker_host.WAIT_SECONDS) as address:
-        if address is not None:
+        if address is None:
+            repair(None, stack)
+        else:
             _prepare(stack, state, settings, address)
     if settings.image_source == "packages":
         images.prepare([name for name in images_of(settings) if CATALOGUE[name].recipe])
@@ -53,6 +57,8 @@ def _deploy(stack: Stack) -> None:
         _wait_until_healthy(client, stack)
     with step("Homeserver answers over TLS"):
         _wait_until_it_serves(stack, settings)
+    for each in strays(os.environ, stack, settings):
+        print(f"\n{each}")
     print(f"\n{outputs['nextSteps']}")
 
 

@@ -9,7 +9,8 @@ import pytest
 from alibabacloud_ecs20140526.models import DescribePriceRequest  # type: ignore[import-untyped]
 
 from config.cloud import CloudSettings
-from ops.price import HOURLY, MONTHLY, has_credentials, price_request, quote, render
+from ops.aliyun_api import has_credentials
+from ops.price import HOURLY, MONTHLY, price_request, quote, render
 from tests.samples import cloud_settings
 
 

@@ -249,6 +249,7 @@ def describe_instances(cloud: Cloud, call: Parameters) -> Reply:
         if (not wanted or instance.instance_id in wanted)
         and call.text("VSwitchId") in {"", instance.switch_id}
         and call.text("SecurityGroupId") in {"", *instance.group_ids}
+        and call.tags().items() <= instance.tags.items()
     ]
     return {**page(rows, "Instances", "Instance"), "NextToken": ""}
 
