@@ -50,6 +50,8 @@ class Rehearsal:
 
     stack: str
     folder: Path
+    hosts: bool = True
+    """Whether instances boot; without, there is the API alone."""
 
     @property
     def project(self) -> Path:
@@ -99,7 +101,11 @@ class Rehearsal:
     def deployment(self) -> Deployment:
         """Return the stack in the copy, with the environment of the emulation that runs."""
         return Deployment(
-            stack=self.stack, folder=self.project, ports=(80, 443, 8448), settings={}, environment=self.environment
+            stack=self.stack,
+            folder=self.project,
+            ports=(80, 443, 8448),
+            settings={},
+            environment={**self.environment, "MATRIX_ENV": "aliyun"},
         )
 
     def prepare(self) -> None:
@@ -133,7 +139,7 @@ class Rehearsal:
         (self.account / "environment").unlink(missing_ok=True)
         self.folder.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", "tests.aliyun.emulation", "--state", str(self.account)]
-        command += ["--region", settings["region"]]
+        command += ["--region", settings["region"], *([] if self.hosts else ["--no-hosts"])]
         command += [word for domain in _domains(settings) for word in ("--domain", domain)]
         with self.log.open("wb") as log:
             started = subprocess.Popen(

@@ -16,8 +16,8 @@ from typing import Any, final
 
 from tests.aliyun.emulation.errors import not_valid, unsupported
 
-COMMON = frozenset({"RegionId"})
-"""Any client may send these to any action."""
+COMMON = frozenset({"ClientToken", "RegionId"})
+"""Any client may send these to any action; the plugin does (ModifyInstanceAttribute has no such token in the model)."""
 
 _REQUIRED = "This parameter is required."
 _WIRE_NAME = re.compile(r"result\['([^']+)'\] = (?:self\.(\w+)|\[\]\s+if self\.(\w+) is not None)")
