@@ -68,7 +68,7 @@ class CloudSettings:
     """Whether the host's metadata service asks for a token.
 
     cloud-init fetches one since 23.1 (canonical/cloud-init#1865); Debian 12 has 22.4, which would get no user data.
-    So it is raised once the host is there; that replaces nothing.
+    So `make up` raises it once the host is there (ops/metadata_tokens.py); that replaces nothing.
     """
     admin_cidrs: tuple[IPv4Network, ...] = cloud_key(cloud_parsing.admin_cidrs)
     dns_domain: str = cloud_key(cloud_parsing.dns_domain, "")

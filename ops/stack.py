@@ -139,6 +139,10 @@ class Stack:
         """Write a plain key into the stack's config."""
         self.ask("config", "set", name, value)
 
+    def remove_config(self, name: str) -> None:
+        """Remove a key from the stack's config."""
+        self.ask("config", "rm", name)
+
     def set_secret(self, name: str, value: str) -> None:
         """Write an encrypted key into the stack's config; the value goes through standard input."""
         self.ask("config", "set", "--secret", name, stdin=value)

@@ -15,7 +15,7 @@ from components.container import LABEL_ROLE
 from config.catalogue import CATALOGUE
 from config.settings import LOCALHOST, Settings, parse
 from config.stack_images import images_of, origins_text
-from ops import command, docker_host, engine, images, ownership, pull, server_name
+from ops import command, docker_host, engine, images, metadata_tokens, ownership, pull, server_name
 from ops.repair import alone, repair
 from ops.secrets import make_missing
 from ops.service import Edge
@@ -38,6 +38,7 @@ def _deploy(stack: Stack) -> None:
     settings = _settle_images(stack)
     state = stack.state()
     server_name.check(stack, state, settings)
+    settings = metadata_tokens.lower_for_a_new_host(stack, state, settings)
     with stack.docker_engine(settings, wait=docker_host.WAIT_SECONDS) as address:
         if address is None:
             repair(None, stack)
@@ -51,6 +52,10 @@ def _deploy(stack: Stack) -> None:
     with step(f"Stack {stack.name}: pulumi up") as this:
         this.hand_over()
         stack.run("up", "--yes", "--skip-preview", *refresh, "--suppress-outputs")
+    if metadata_tokens.raise_for_a_host_that_is_there(stack, settings):
+        with step("Metadata service asks for a token: pulumi up") as this:
+            this.hand_over()
+            stack.run("up", "--yes", "--skip-preview", "--suppress-outputs")
     outputs = stack.outputs()
     save_ca(stack, outputs)
     with stack.docker_client() as client, step("Every container is healthy"):

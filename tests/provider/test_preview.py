@@ -14,9 +14,17 @@ import pytest
 from ops.scratch import preview_steps
 from tests.recording import ROOT, record
 from tests.samples import SECRETS, stack_file
+from toolchain import distribution
+from toolchain.places import Places
 
 STACKS = ["dev", "prod"]
 CREDENTIALS = ("ALICLOUD_", "ALIBABA_CLOUD_", "ALIBABACLOUD_", "DOCKER_")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _network_tools() -> None:
+    if shutil.which("ip") is None:
+        distribution.install(["iproute2"], "tests preview where there is no network", Places.of(os.environ))
 
 
 def isolated(tmp_path: Path, *command: str, **variables: str) -> tuple[subprocess.CompletedProcess[str], list[str]]:
