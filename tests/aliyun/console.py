@@ -16,6 +16,7 @@ from darabonba.runtime import RuntimeOptions  # type: ignore[import-untyped]
 from tests.aliyun.emulation.actions import ALIDNS, ECS, VPC
 
 _VERSIONS = {product.name: product.version for product in (ECS, VPC, ALIDNS)}
+_PATIENT = RuntimeOptions(connect_timeout=60_000, read_timeout=60_000)  # milliseconds: a busy machine is not silent
 
 
 @final
@@ -92,7 +93,7 @@ class Console:
         )
         query = {"RegionId": self._region, **_flat(parameters)}
         try:
-            answer = self._client.call_api(asked, utils_models.OpenApiRequest(query=query), RuntimeOptions())
+            answer = self._client.call_api(asked, utils_models.OpenApiRequest(query=query), _PATIENT)
         except DaraException as error:
             raise RefusedError(error.code, error.message, int((error.data or {}).get("statusCode", 0))) from error
         except UnretryableException as error:

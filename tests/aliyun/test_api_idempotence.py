@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.aliyun.account import ZONE
+from tests.aliyun.account import ZONE, Account
 from tests.aliyun.console import Console, refusal
 from tests.aliyun.emulation.emulation import Emulation
 
@@ -26,6 +26,14 @@ def test_without_a_token_it_is_done_again(emulation: Emulation, console: Console
     for _ in range(2):
         console.ecs("CreateDisk", ZoneId=ZONE, DiskCategory="cloud_efficiency")
     assert len(emulation.cloud.state.disks) == 2
+
+
+def test_an_action_without_tokens_ignores_one(emulation: Emulation, account: Account) -> None:
+    """The plugin sends one with ModifyInstanceAttribute, whose model has none."""
+    for name in ("first", "second", "first"):
+        asked = {"InstanceId": account.instance, "InstanceName": name, "ClientToken": "TF-1"}
+        account.console.ecs("ModifyInstanceAttribute", **asked)
+        assert emulation.cloud.state.instances[account.instance].name == name
 
 
 def test_an_error_does_not_use_a_token_up(emulation: Emulation, console: Console) -> None:

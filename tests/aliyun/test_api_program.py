@@ -116,6 +116,15 @@ def test_a_second_one_on_the_same_port_says_so(tmp_path: Path) -> None:
     assert re.fullmatch(r"The emulated Aliyun cannot start: .*in use.*\n", second.stderr)
 
 
+def test_it_does_not_take_machines_for_there_that_are_gone(tmp_path: Path, account: Account) -> None:
+    assert account.instance
+    command = [sys.executable, "-m", "tests.aliyun.emulation", "--state", str(tmp_path / "account")]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+    assert ended.returncode == 1
+    assert "machines do not outlive the emulation" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
 @pytest.mark.parametrize("wrong", ["53", "127.0.0.1", "127.0.0.1:dns"])
 def test_a_wrong_address_is_told(tmp_path: Path, wrong: str) -> None:
     command = [sys.executable, "-m", "tests.aliyun.emulation", "--no-hosts", "--state", str(tmp_path), "--dns", wrong]

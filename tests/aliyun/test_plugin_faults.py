@@ -8,7 +8,9 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
@@ -16,9 +18,11 @@ from typing import Any, final
 import pytest
 from pulumi import automation
 
+from ops.plugin import Plugin, PluginError
 from tests.aliyun.account import Account
 from tests.aliyun.console import Console
 from tests.aliyun.emulation.emulation import Emulation, Options
+from tests.aliyun.emulation.faults import Fault
 from tests.aliyun.emulation.state import State
 from tests.aliyun.program import stack
 from tests.aliyun.trouble import CLIENT_READ_TIMEOUT, KINDS, TROUBLES, Case, Program, cases
@@ -37,6 +41,11 @@ REFUSED_AGAIN = {
 """Creations without a ClientToken: the plugin repeats the call and is told that it is there already."""
 MADE_TWICE = frozenset({"snapshot policy"})
 """Without ClientToken and without a unique name: the first one stays behind, unknown to Pulumi."""
+
+_SECRET = "4dabf18193072939515e22adb298388d"  # noqa: S105 - how Pulumi marks a sealed value
+
+READ_ONCE = ("DescribeUserData", "DescribeInstanceRamRole", "DescribeInstanceAttribute")
+"""Reads that the plugin does not repeat: throttled, they end a refresh."""
 
 
 @final
@@ -77,6 +86,7 @@ class Course:
     second_up: Run
     third_up: Run
     unchanged: Run
+    reads: Mapping[str, Mapping[str, str]]
     destroy: Run
     second_destroy: Run
     third_destroy: Run
@@ -105,6 +115,7 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Course]:
                 _remove_by_hand(console, emulation.cloud.state, case)
         third_up = run(pulumi.up)
         unchanged = run(pulumi.preview, refresh=True, expect_no_changes=True)
+        reads = throttled_reads(emulation, pulumi, [case for case in found if case.trouble == "throttled"])
         ids = _ids(pulumi)
         for case in found:
             emulation.faults.add(case.at_deletion(ids[case.name]))
@@ -117,6 +128,7 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Course]:
             second_up=second_up,
             third_up=third_up,
             unchanged=unchanged,
+            reads=reads,
             destroy=destroy,
             second_destroy=second_destroy,
             third_destroy=run(pulumi.destroy, refresh=True),
@@ -165,9 +177,59 @@ def _remove_by_hand(console: Console, state: State, case: Case) -> None:
         console.ecs("DetachDisk", DiskId=case.mark, InstanceId=state.disks[case.mark].instance_id)
 
 
-def _ids(pulumi: automation.Stack) -> dict[str, str]:
+def throttled_reads(emulation: Emulation, pulumi: automation.Stack, found: list[Case]) -> dict[str, dict[str, str]]:
+    """Read each resource, with each of the calls that this takes throttled once.
+
+    Returns:
+        by kind and call: ``ok``, or the error's code.
+    """
+    resources = _resources(pulumi)
+    with Plugin.start("alicloud", {**os.environ, **emulation.environment}) as plugin:
+        plugin.configure()
+
+        def read(case: Case) -> str:
+            resource = resources[case.name]
+            state = {key: value for key, value in resource["outputs"].items() if _SECRET not in _keys(value)}
+            try:
+                plugin.read(resource["urn"], resource["id"], state=state, inputs=resource["inputs"])
+            except PluginError as error:
+                return code(str(error))
+            return "ok"
+
+        def calls(case: Case) -> list[str]:
+            before = len(emulation.journal.entries())
+            assert read(case) == "ok"
+            return list(dict.fromkeys(entry.action for entry in emulation.journal.entries()[before:]))
+
+        by_case = {case.name: calls(case) for case in found}
+        users = Counter(call for made in by_case.values() for call in made)
+
+        def throttled(case: Case) -> dict[str, str]:
+            answers = {}
+            for call in by_case[case.name]:
+                # Others read at the same time: a call that several kinds make is told by the resource it is about.
+                where = case.known_by(resources[case.name]["id"]) if users[call] > 1 else ""
+                emulation.faults.add(Fault(action=call, where=where, kind="throttle"))
+                answers[call] = read(case)
+            return answers
+
+        with ThreadPoolExecutor(max_workers=len(found)) as threads:
+            answers = list(threads.map(throttled, found))
+        assert emulation.faults.waiting() == []
+    return {case.kind.name: answer for case, answer in zip(found, answers, strict=True)}
+
+
+def _keys(value: object) -> Collection[str]:
+    return value if isinstance(value, dict) else ()
+
+
+def _resources(pulumi: automation.Stack) -> dict[str, dict[str, Any]]:
     resources: list[dict[str, Any]] = pulumi.export_stack().deployment["resources"]  # type: ignore[index]
-    return {found["urn"].split("::")[-1]: found.get("id", "") for found in resources}
+    return {found["urn"].split("::")[-1]: found for found in resources}
+
+
+def _ids(pulumi: automation.Stack) -> dict[str, str]:
+    return {name: found.get("id", "") for name, found in _resources(pulumi).items()}
 
 
 def test_passing_trouble_is_waited_for(course: Course) -> None:
@@ -216,6 +278,11 @@ def test_a_released_address_that_was_not_confirmed_needs_a_refresh(course: Cours
                 assert (case.name, run.of(case), run.there[case.name]) == (case.name, "InvalidAllocationId.NotFound", 0)
 
 
+def test_reads_wait_while_they_are_throttled_but_for_some_of_an_instance(course: Course) -> None:
+    ended = {call: answer for calls in course.reads.values() for call, answer in calls.items() if answer != "ok"}
+    assert ended == dict.fromkeys(READ_ONCE, "Throttling.User")
+
+
 def test_everything_goes_in_the_end(course: Course) -> None:
     stuck = {case.kind.name for case in course.cases if case.name in course.second_destroy.errors}
     assert stuck == {"EIP"}
@@ -242,8 +309,16 @@ def render(course: Course) -> str:
         row = [by[kind.name, trouble] for trouble in TROUBLES]
         made.append(f"| {kind.name} (`{kind.creation}`) | {' | '.join(_creation(course, case) for case in row)} |")
         gone.append(f"| {kind.name} (`{kind.deletion}`) | {' | '.join(_deletion(course, case) for case in row)} |")
+    reads = ["| | read by | throttled once |\n|---|---|---|"]
+    for name, calls in course.reads.items():
+        ended = [f"`{call}`: `{answer}`" for call, answer in calls.items() if answer != "ok"]
+        reads.append(f"| {name} | {', '.join(f'`{call}`' for call in calls)} | {'; '.join(ended) or 'ok'} |")
     text = Path(__file__).with_name("aliyun-faults.md.in").read_text()
-    return text.replace("@CREATION@", "\n".join(made)).replace("@DELETION@", "\n".join(gone))
+    return (
+        text.replace("@CREATION@", "\n".join(made))
+        .replace("@DELETION@", "\n".join(gone))
+        .replace("@READS@", "\n".join(reads))
+    )
 
 
 def _creation(course: Course, case: Case) -> str:

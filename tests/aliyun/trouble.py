@@ -229,10 +229,13 @@ class Case:
         return Fault(action=self.kind.creation, where=self.mark, **TROUBLES[self.trouble])
 
     def at_deletion(self, resource_id: str) -> Fault:
-        """Return the fault for a resource with this id, which may be a compound one."""
+        """Return the fault for a resource with this id."""
+        return Fault(action=self.kind.deletion, where=self.known_by(resource_id), **TROUBLES[self.trouble])
+
+    def known_by(self, resource_id: str) -> str:
+        """Return by what later calls know it, which is a part of an id that may be a compound one."""
         parts = resource_id.split(":")
-        where = self.mark if self.mark in parts else parts[0]
-        return Fault(action=self.kind.deletion, where=where, **TROUBLES[self.trouble])
+        return self.mark if self.mark in parts else parts[0]
 
 
 def cases(account: Account) -> list[Case]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib
 import os
 import signal
 import sys
@@ -11,9 +10,12 @@ import threading
 from pathlib import Path
 
 import docker
+from docker.errors import DockerException
 
 from tests.aliyun.emulation.emulation import Emulation, Options
-from tests.aliyun.emulation.hypervisor import Hypervisor, Nothing
+from tests.aliyun.emulation.hosts import SystemContainers
+from tests.aliyun.emulation.hypervisor import Hypervisor, HypervisorError, Nothing
+from tests.aliyun.emulation.state import Store
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -31,37 +33,42 @@ def main(arguments: list[str] | None = None) -> int:
     address, _, port = wanted.dns.rpartition(":")
     if not address or not port.isdigit():
         parser.error(f"--dns {wanted.dns}: write an address and a port, such as 127.0.0.1:53")
-    options = Options(
-        state=wanted.state.absolute(),
-        region=wanted.region,
-        domains=wanted.domain or ["example.com"],
-        hypervisor=_hypervisor(wanted.state.absolute(), none=wanted.no_hosts),
-        settle=wanted.settle,
-        port=wanted.port,
-        control_port=wanted.control_port,
-        dns_address=address,
-        dns_port=int(port),
-    )
+    state = wanted.state.absolute()
+    try:
+        emulation = Emulation(
+            Options(
+                state=state,
+                region=wanted.region,
+                domains=wanted.domain or ["example.com"],
+                hypervisor=Nothing() if wanted.no_hosts else _system_containers(state),
+                settle=wanted.settle,
+                port=wanted.port,
+                control_port=wanted.control_port,
+                dns_address=address,
+                dns_port=int(port),
+            )
+        )
+    except (OSError, DockerException, HypervisorError) as error:
+        print(f"The emulated Aliyun cannot start: {error}", file=sys.stderr)
+        return 1
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    try:
-        emulation = Emulation(options)
-    except OSError as error:
-        print(f"The emulated Aliyun cannot start: {error}. Is another one running on {options.state}?", file=sys.stderr)
-        return 1
     with emulation:
-        print(f"Emulated Aliyun, process {os.getpid()}: . {options.state}/environment", flush=True)
+        print(f"Emulated Aliyun, process {os.getpid()}: . {state}/environment", flush=True)
         stop.wait()
     return 0
 
 
-def _hypervisor(state: Path, *, none: bool) -> Hypervisor:
-    if none:
-        return Nothing()
-    hosts = importlib.import_module("tests.aliyun.emulation.hosts")  # only then: it needs a Docker engine
-    hypervisor: Hypervisor = hosts.SystemContainers(state / "hosts", docker.from_env())
-    return hypervisor
+def _system_containers(folder: Path) -> Hypervisor:
+    """Return what boots instances; raises HypervisorError where there are some that it would not know."""
+    kept = Store(folder / "state.json").load()
+    if kept.instances or kept.disks:
+        raise HypervisorError(
+            f"{folder} has instances or disks of an earlier run, and machines do not outlive the emulation. "
+            "Take an empty folder, or --no-hosts to look at what was there."
+        )
+    return SystemContainers(folder / "hosts", docker.from_env())
 
 
 if __name__ == "__main__":

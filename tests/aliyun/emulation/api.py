@@ -6,6 +6,7 @@ import hashlib
 import json
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -129,11 +130,13 @@ class Api:
 
     def _checked(self, product: Product, action: str, own: dict[str, str], note: dict[str, Any]) -> Reply:
         handler = ACTIONS.get((product.version, action))
+        token = ""
         if product.package:
             known = models.parameters(product.package, action)
             if known is None or handler is None:
                 raise unknown_action(action)
             lacking = models.check(known, own)
+            token = own.get("ClientToken", "") if "ClientToken" in known else ""
             if lacking:
                 raise product.missing(lacking[0])
         if handler is None:
@@ -142,13 +145,14 @@ class Api:
         if region != self.cloud.region:
             raise ApiError(404, "InvalidRegionId.NotFound", "The specified RegionId does not exist.")
         with self.cloud.lock:
-            reply = self._once(action, own, note, lambda: handler(self.cloud, Parameters(own)))
+            reply = self._once(action, own, token, note, lambda: handler(self.cloud, Parameters(own)))
             self.cloud.save()
         return reply
 
-    def _once(self, action: str, own: dict[str, str], note: dict[str, Any], do: Any) -> Reply:  # noqa: ANN401
+    def _once(
+        self, action: str, own: dict[str, str], token: str, note: dict[str, Any], do: Callable[[], Reply]
+    ) -> Reply:
         """Do it unless the same was done with the same ClientToken: then answer what was answered."""
-        token = own.get("ClientToken", "")
         asked = hashlib.sha256(json.dumps(own, sort_keys=True).encode()).hexdigest()
         earlier = self.cloud.state.tokens.get(token) if token else None
         if earlier is not None:
@@ -156,7 +160,7 @@ class Api:
                 raise ApiError(403, "IdempotentParameterMismatch", "The specified clientToken is used.")
             note["repeated"] = True
             return earlier.reply
-        reply: Reply = do()
+        reply = do()
         if token:
             self.cloud.state.tokens[token] = Token(action=action, asked=asked, reply=reply)
         return reply

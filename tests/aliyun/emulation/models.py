@@ -16,8 +16,8 @@ from typing import Any, final
 
 from tests.aliyun.emulation.errors import not_valid, unsupported
 
-COMMON = frozenset({"ClientToken", "RegionId"})
-"""Any client may send these to any action; the plugin does (ModifyInstanceAttribute has no such token in the model)."""
+COMMON = frozenset({"RegionId", "ClientToken"})
+"""The plugin sends these to any action. One that does not have them in its model ignores them."""
 
 _REQUIRED = "This parameter is required."
 _WIRE_NAME = re.compile(r"result\['([^']+)'\] = (?:self\.(\w+)|\[\]\s+if self\.(\w+) is not None)")
@@ -60,7 +60,7 @@ def parameters(package: str, action: str) -> Mapping[str, Parameter] | None:
 def check(known: Mapping[str, Parameter], given: Mapping[str, str]) -> list[str]:
     """Raise :class:`ApiError` for an unknown parameter or one of the wrong type; return what is mandatory and lacks."""
     for name, value in given.items():
-        if name not in COMMON:
+        if name in known or name not in COMMON:
             _check_type(name, value, _find(name, known))
     return _lacking(known, given, "")
 
