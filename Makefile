@@ -8,7 +8,7 @@ TESTS = MATRIX_ENV=test && . ./activate &&
 
 .DEFAULT_GOAL := help
 .PHONY: help up preview status outputs token invite down purge secrets images pin toolchain toolchain-test test lint \
-        reliability golden
+        reliability outages golden
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -64,8 +64,11 @@ lint: toolchain-test ## types and style
 test: toolchain-test ## all tests
 	@$(TESTS) sh tests/run
 
-reliability: toolchain-test ## let things break in a stack of the tests and write docs/reliability.md anew
+reliability: toolchain-test ## let things break in stacks of the tests and write docs/reliability.md anew
 	@$(TESTS) env WRITE_RELIABILITY=1 pytest -q tests/e2e/test_faults.py
+
+outages: toolchain-test ## change setting after setting of a stack of the tests and write down how long nobody answered
+	@$(TESTS) env WRITE_OUTAGES=1 pytest -q tests/e2e/test_changes.py
 
 golden: toolchain-test ## write the golden graphs anew; review the difference
 	@$(TESTS) env WRITE_GOLDEN=1 pytest -q tests/golden tests/unit/test_cloud_init.py

@@ -16,7 +16,7 @@ def main() -> None:
 
 
 def _remove(stack: Stack) -> None:
-    volumes = [each for each in stack.resources() if each["type"] == VOLUME_TYPE]
+    volumes = [each for each in stack.state().resources if each["type"] == VOLUME_TYPE]
     unprotected = [each for each in volumes if each["urn"].endswith("-data") and not each.get("protect")]
     if unprotected:
         raise StepFailed(

@@ -16,13 +16,13 @@ import docker
 from components.container import LABEL_STACK
 from config.project import PROJECT
 from config.settings import Settings
-from ops.stack import NETWORK_TYPE, VOLUME_TYPE, Stack
+from ops.stack import NETWORK_TYPE, VOLUME_TYPE, Stack, State
 from toolchain.steps import StepFailed
 
 _ADOPT = "ADOPT_VOLUMES"
 
 
-def check(client: docker.DockerClient, stack: Stack, settings: Settings) -> None:
+def check(client: docker.DockerClient, stack: Stack, state: State, settings: Settings) -> None:
     """Check that nothing in the Docker engine that is not this stack's stands where it wants to be.
 
     What a run that was cut off had begun to create counts as the stack's own.
@@ -31,10 +31,10 @@ def check(client: docker.DockerClient, stack: Stack, settings: Settings) -> None
         StepFailed: something does; it names all of it, and what to do.
 
     """
-    begun = {each["resource"]["type"] for each in stack.pending_operations() if each["type"] == "creating"}
+    begun = {each["resource"]["type"] for each in state.pending if each["type"] == "creating"}
     reasons = [
-        *_networks(client, stack, settings, begun),
-        *_volumes(client, stack, begun),
+        *_networks(client, stack, state.ids(NETWORK_TYPE), settings, begun),
+        *_volumes(client, stack, state.ids(VOLUME_TYPE), begun),
         *_containers(client, stack),
     ]
     if reasons:
@@ -49,8 +49,9 @@ def check(client: docker.DockerClient, stack: Stack, settings: Settings) -> None
         )
 
 
-def _networks(client: docker.DockerClient, stack: Stack, settings: Settings, begun: set[str]) -> Iterator[str]:
-    known = stack.ids(NETWORK_TYPE)
+def _networks(
+    client: docker.DockerClient, stack: Stack, known: set[str], settings: Settings, begun: set[str]
+) -> Iterator[str]:
     for network in client.networks.list():
         if network.id in known:
             continue
@@ -65,10 +66,9 @@ def _networks(client: docker.DockerClient, stack: Stack, settings: Settings, beg
                 yield f"subnet {settings.subnet} overlaps with {subnet} of the network {network.name}"
 
 
-def _volumes(client: docker.DockerClient, stack: Stack, begun: set[str]) -> Iterator[str]:
+def _volumes(client: docker.DockerClient, stack: Stack, known: set[str], begun: set[str]) -> Iterator[str]:
     if VOLUME_TYPE in begun or os.environ.get(_ADOPT) == "yes":
         return
-    known = stack.ids(VOLUME_TYPE)
     for volume in client.volumes.list():
         name = str(volume.name)
         claims = _claims(name, volume.attrs.get("Labels"), stack)

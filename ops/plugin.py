@@ -16,6 +16,7 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from concurrent import futures
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any, Self
 
@@ -23,7 +24,6 @@ import grpc  # type: ignore[import-untyped]  # no stubs in the locked environmen
 from google.protobuf import empty_pb2, json_format, struct_pb2
 from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, plugin_pb2, provider_pb2, provider_pb2_grpc
 
-from toolchain import plugins
 from toolchain.places import ROOT, Places
 
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
@@ -69,14 +69,10 @@ class _Engine(engine_pb2_grpc.EngineServicer):
 
 
 def plugin_program(name: str) -> Path:
-    """Return the installed program of a plugin of the toolchain."""
-    places = Places.of(os.environ)
-    plugin = next(plugin for plugin in plugins.ALL if plugin.name == name)
-    home = os.environ.get("PULUMI_HOME")
-    folder = plugins.folder(plugin, places)
-    if home:
-        folder = Path(home) / folder.relative_to(places.pulumi_home)
-    program = folder / f"pulumi-resource-{name}"
+    """Return the installed program of a plugin, of the version that its Python SDK asks for."""
+    home = Path(os.environ.get("PULUMI_HOME") or Places.of(os.environ).pulumi_home)
+    version = metadata.version(f"pulumi-{name}")
+    program = home / "plugins" / f"resource-{name}-v{version}" / f"pulumi-resource-{name}"
     if not program.is_file():
         raise PluginError(f"The plugin {name} is not installed: {program}. Run `make toolchain`.")
     return program

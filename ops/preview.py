@@ -34,7 +34,7 @@ def main() -> None:
     summary = os.environ.get("MATRIX_PREVIEW_SUMMARY", "")
     deployed = stack.exists() or not stack.config_file.exists()
     if deployed:
-        server_name.check(require(stack), stack.settings())
+        server_name.check(require(stack), stack.state(), stack.settings())
         os.environ.update(with_credentials(os.environ))
     if summary:
         text = _of_deployed(stack) if deployed else _of_version(stack.name, os.environ.get("MATRIX_PREVIEW_BASE", ""))

@@ -24,7 +24,7 @@ from docker.models.networks import Network
 
 from components.container import CONFIG_MOUNT, LABEL_ROLE, LABEL_STACK
 from ops import engine
-from ops.stack import CONTAINER_TYPE, NETWORK_TYPE, STATE_FOLDER, Stack
+from ops.stack import CONTAINER_TYPE, NETWORK_TYPE, STATE_FOLDER, Stack, State
 from toolchain.places import only_one
 from toolchain.steps import Step, StepFailed, step
 
@@ -48,10 +48,12 @@ def repair(client: docker.DockerClient, stack: Stack) -> None:
 
     """
     with step(f"Stack {stack.name}: what earlier runs left") as this:
-        found = [*_locks(this, stack), *_plugins(), *_containers(client, stack), *_networks(client, stack)]
-        found += [*_unhealthy(client, stack), *_detached(client, stack)]
+        found = [*_locks(this, stack), *_plugins()]
+        state = stack.state()
+        found += [*_containers(client, stack, state), *_networks(client, stack, state)]
+        found += [*_unhealthy(client, stack), *_detached(client, stack, state)]
         # Last: until then, the state says that what was found is the stack's own (ops/ownership.py).
-        found += _pending(stack)
+        found += _pending(stack, state)
         for each in found:
             this.note(each)
         if not found:
@@ -140,23 +142,22 @@ def _is_orphan(process: int) -> bool:
     return parent == init or _process(parent)[0] == "systemd"
 
 
-def _pending(stack: Stack) -> list[str]:
+def _pending(stack: Stack, state: State) -> list[str]:
     """Let Pulumi forget what it had begun to create: what came of it is removed by now, or created again."""
-    pending = stack.pending_operations()
-    if not pending:
+    if not state.pending:
         return []
     stack.ask("refresh", "--yes", "--skip-preview", "--clear-pending-creates")
-    return [f"Cleared {len(pending)} operations that were cut off."]
+    return [f"Cleared {len(state.pending)} operations that were cut off."]
 
 
-def _containers(client: docker.DockerClient, stack: Stack) -> list[str]:
+def _containers(client: docker.DockerClient, stack: Stack, state: State) -> list[str]:
     """Remove containers of this stack that stand in the way.
 
     Two kinds: those that the state does not know, because a run was cut off or the Docker engine could not start them
     (their names are taken, and the next `up` would fail on that); and one-shots that failed, which are resources like
     any other and would never run again.
     """
-    known = stack.ids(CONTAINER_TYPE)
+    known = state.ids(CONTAINER_TYPE)
     removed = []
     for container in engine.containers(client, stack.name):
         if container.id not in known or _failed(container):
@@ -202,7 +203,7 @@ def _unhealthy(client: docker.DockerClient, stack: Stack) -> list[str]:
     return removed
 
 
-def _detached(client: docker.DockerClient, stack: Stack) -> list[str]:
+def _detached(client: docker.DockerClient, stack: Stack, state: State) -> list[str]:
     """Remove containers that are cut off from a network they were declared with.
 
     Pulumi makes a network anew that was removed by hand; what was in it stays outside, healthy to its own health check.
@@ -210,7 +211,7 @@ def _detached(client: docker.DockerClient, stack: Stack) -> list[str]:
     networks = {network.id for network in client.networks.list()}
     declared = {
         each["id"]: {network["name"] for network in each["outputs"].get("networksAdvanced") or ()}
-        for each in stack.resources()
+        for each in state.resources
         if each["type"] == CONTAINER_TYPE and each.get("id")
     }
     removed = []
@@ -223,9 +224,9 @@ def _detached(client: docker.DockerClient, stack: Stack) -> list[str]:
     return removed
 
 
-def _networks(client: docker.DockerClient, stack: Stack) -> list[str]:
+def _networks(client: docker.DockerClient, stack: Stack, state: State) -> list[str]:
     """Remove networks of this stack that the state does not know: their names and subnets are taken."""
-    known = stack.ids(NETWORK_TYPE)
+    known = state.ids(NETWORK_TYPE)
     removed = []
     networks: list[Network] = client.networks.list(filters={"label": f"{LABEL_STACK}={stack.name}"})
     for network in networks:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from components.data_volumes import LABEL_SERVER_NAME
 from config.settings import Settings
-from ops.stack import VOLUME_TYPE, Stack
+from ops.stack import VOLUME_TYPE, Stack, State
 from toolchain.steps import StepFailed
 
 
-def check(stack: Stack, settings: Settings) -> None:
+def check(stack: Stack, state: State, settings: Settings) -> None:
     """Check that the settings name the server as its data does.
 
     The name is a label of the data volumes, so Pulumi itself refuses to replace what is protected; here it is said in
@@ -20,7 +20,7 @@ def check(stack: Stack, settings: Settings) -> None:
     """
     deployed = {
         str(label["value"])
-        for volume in stack.resources()
+        for volume in state.resources
         if volume["type"] == VOLUME_TYPE
         for label in volume["outputs"].get("labels") or ()
         if label["label"] == LABEL_SERVER_NAME

@@ -31,6 +31,21 @@ VOLUME_TYPE: Final = "docker:index/volume:Volume"
 
 
 @final
+@dataclass(frozen=True, kw_only=True)
+class State:
+    """The state of a stack at one moment. Reading it takes the Pulumi CLI half a second, so it is handed on."""
+
+    resources: Sequence[Mapping[str, Any]]
+    """As Pulumi exports them: secrets in them stay encrypted."""
+    pending: Sequence[Mapping[str, Any]]
+    """The operations that were begun and whose end the state does not know."""
+
+    def ids(self, kind: str) -> set[str]:
+        """Return the ids of the resources of a type."""
+        return {each["id"] for each in self.resources if each["type"] == kind and each.get("id")}
+
+
+@final
 @dataclass(frozen=True)
 class Stack:
     """One stack, by name."""
@@ -171,12 +186,13 @@ class Stack:
             StepFailed: there is a host, and it does not answer.
 
         """
-        if (host := self.remote_host()) is not None:
+        deployed = str(self.outputs().get("dockerHost", ""))
+        # The key is opened only where there is one.
+        host = None if deployed and not deployed.startswith("ssh:") else self.remote_host()
+        if host is not None:
             with docker_host.reached(host, wait) as address:
                 yield address
-            return
-        deployed = "" if settings else str(self.outputs().get("dockerHost", ""))
-        if deployed:
+        elif deployed and settings is None:
             yield None if deployed.startswith("ssh:") else deployed
         else:
             settings = settings or self.settings()
@@ -198,21 +214,10 @@ class Stack:
             with engine.connect(address) as client:
                 yield client
 
-    def ids(self, kind: str) -> set[str]:
-        """Return the ids of the resources of a type in the state."""
-        return {each["id"] for each in self.resources() if each["type"] == kind and each.get("id")}
-
-    def pending_operations(self) -> Sequence[Mapping[str, Any]]:
-        """Return the operations that were begun and whose end the state does not know."""
-        exported = json.loads(self.ask("stack", "export"))
-        pending: list[Mapping[str, Any]] = exported.get("deployment", {}).get("pending_operations") or []
-        return pending
-
-    def resources(self) -> Sequence[Mapping[str, Any]]:
-        """Return the resources in the state; secrets in it stay encrypted."""
-        exported = json.loads(self.ask("stack", "export"))
-        resources: list[Mapping[str, Any]] = exported.get("deployment", {}).get("resources") or []
-        return resources
+    def state(self) -> State:
+        """Read the state."""
+        deployment = json.loads(self.ask("stack", "export")).get("deployment") or {}
+        return State(resources=deployment.get("resources") or [], pending=deployment.get("pending_operations") or [])
 
 
 def from_arguments(description: str) -> Stack:

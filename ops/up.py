@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Mapping
+from typing import Any
 
 import docker
 from docker.models.containers import Container
 
 from components.container import LABEL_ROLE
 from config.catalogue import CATALOGUE
-from config.settings import LOCALHOST, Settings
+from config.settings import LOCALHOST, Settings, parse
 from config.stack_images import images_of, origins_text
 from ops import command, docker_host, engine, images, ownership, pull, server_name
 from ops.repair import alone, repair
 from ops.secrets import make_missing
 from ops.service import Edge
-from ops.stack import LOCAL_STACK, ROOT, Stack, from_arguments
+from ops.stack import LOCAL_STACK, ROOT, Stack, State, from_arguments
 from toolchain.steps import StepFailed, step
 
 _READY_SECONDS = 60
@@ -32,10 +34,11 @@ def main() -> None:
 def _deploy(stack: Stack) -> None:
     _make_stack(stack)
     settings = _settle_images(stack)
-    server_name.check(stack, settings)
+    state = stack.state()
+    server_name.check(stack, state, settings)
     with stack.docker_engine(settings, wait=docker_host.WAIT_SECONDS) as address:
         if address is not None:
-            _prepare(stack, settings, address)
+            _prepare(stack, state, settings, address)
     if settings.image_source == "packages":
         images.prepare([name for name in images_of(settings) if CATALOGUE[name].recipe])
     # With --refresh: without it a container that was stopped or removed by hand goes unseen. Not where there is no host
@@ -44,19 +47,20 @@ def _deploy(stack: Stack) -> None:
     with step(f"Stack {stack.name}: pulumi up") as this:
         this.hand_over()
         stack.run("up", "--yes", "--skip-preview", *refresh, "--suppress-outputs")
-    save_ca(stack)
+    outputs = stack.outputs()
+    save_ca(stack, outputs)
     with stack.docker_client() as client, step("Every container is healthy"):
         _wait_until_healthy(client, stack)
     with step("Homeserver answers over TLS"):
         _wait_until_it_serves(stack, settings)
-    print(f"\n{stack.outputs()['nextSteps']}")
+    print(f"\n{outputs['nextSteps']}")
 
 
-def _prepare(stack: Stack, settings: Settings, address: str) -> None:
+def _prepare(stack: Stack, state: State, settings: Settings, address: str) -> None:
     """Check and bring what can be before `pulumi up`, on a Docker engine that is there."""
     with engine.connect(address) as client:
         engine.check_machine(client, settings)
-        ownership.check(client, stack, settings)
+        ownership.check(client, stack, state, settings)
         if address == settings.docker_host:
             engine.check_ports(client, settings)
         _bring_images(stack, settings, address)
@@ -70,9 +74,9 @@ def edge_of(stack: Stack, settings: Settings) -> Edge:
     return Edge(host=settings.matrix_host, address=address, ca_file=stack.ca_file if stack.ca_file.exists() else None)
 
 
-def save_ca(stack: Stack) -> None:
+def save_ca(stack: Stack, outputs: Mapping[str, Any]) -> None:
     """Write the CA certificate to where people find it; it is public."""
-    certificate = stack.outputs().get("caCertificate", "")
+    certificate = outputs.get("caCertificate", "")
     if certificate and not (stack.ca_file.exists() and stack.ca_file.read_text() == certificate):
         stack.ca_file.write_text(certificate)
 
@@ -99,8 +103,8 @@ def _settle_images(stack: Stack) -> Settings:
 
     Nothing is decided for a stack whose config says it, nor for one on another machine.
     """
-    texts, _ = stack.config()
-    settings = stack.settings()
+    texts, encrypted = stack.config()
+    settings = parse(stack.name, texts, encrypted)
     if settings.target != "local" or texts.get("imageSource"):
         return settings
     with step("Where images come from") as this:
@@ -124,9 +128,8 @@ def _settle_images(stack: Stack) -> Settings:
 def _bring_images(stack: Stack, settings: Settings, address: str) -> None:
     """Bring what is pulled, and write down which mirror gave it: the program declares an image under that name."""
     found = pull.bring(settings, ROOT, pull.DockerSource(address=address))
-    texts, _ = stack.config()
     origins = origins_text(settings, found)
-    if origins != texts.get("imageOrigins", ""):
+    if origins != ",".join(f"{name}={registry}" for name, registry in sorted(settings.image_origins.items())):
         stack.set_config("imageOrigins", origins)
 
 

@@ -101,8 +101,8 @@ class System:
 
 
 @contextlib.contextmanager
-def only_one(path: Path, doing: str) -> Iterator[None]:
-    """Hold a lock file, and wait as long as another process does.
+def only_one(path: Path, doing: str) -> Iterator[int]:
+    """Hold a lock file, and wait as long as another process does; give its file descriptor.
 
     Args:
         path: the file; it stays, with the number of the process that held it last.
@@ -121,9 +121,9 @@ def only_one(path: Path, doing: str) -> Iterator[None]:
                     print(f"Another run (process {holder}) is {doing}; waiting for it.", flush=True)
                     said = True
                 time.sleep(0.5)
-        lock.seek(0)
-        lock.truncate()
-        lock.write(str(os.getpid()))
-        lock.flush()
-        # The lock ends with the file handle, also when this process is killed.
-        yield
+        with contextlib.suppress(OSError):  # a full disk; it is only for whoever has to wait
+            lock.truncate(0)
+            os.write(lock.fileno(), str(os.getpid()).encode())
+        # The lock ends with the file handle, also when this process is killed: with the last copy of it, where a
+        # program that was started has one.
+        yield lock.fileno()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from toolchain import distribution
 from toolchain.cache import key_of
+from toolchain.places import only_one
 from toolchain.steps import step
 
 if TYPE_CHECKING:
@@ -48,7 +49,8 @@ def provide_venv(places: Places, lock: Path) -> Path:
     """Return a virtual environment with exactly what ``lock`` names, made if it is not there.
 
     It is built in its final place, since scripts in it hold its path; only a finished one has a marker, and one
-    without marker is removed before the next try.
+    without marker is removed before the next try. A pip whose `make` was killed goes on writing there: it holds the
+    lock, so that the next try waits for its end.
 
     Raises:
         StepFailed: this Python cannot make one, or a package cannot be had.
@@ -57,22 +59,25 @@ def provide_venv(places: Places, lock: Path) -> Path:
     if not is_complete(venv) and importlib.util.find_spec("ensurepip") is None:
         why = "this Python cannot make virtual environments without it"
         distribution.install(["python3-venv"], why, places)
-    with step(f"Virtual environment from {lock.name}") as running:
+    with (
+        only_one(venv.with_name(f"{venv.name}.lock"), "installing Python packages") as held,
+        step(f"Virtual environment from {lock.name}") as running,
+    ):
         if is_complete(venv):
             running.reused()
             return venv
         if venv.exists():
             shutil.rmtree(venv)
-        _build(running, places, lock, venv)
+        _build(running, places, lock, venv, held)
     return venv
 
 
-def _build(running: Step, places: Places, lock: Path, venv: Path) -> None:
+def _build(running: Step, places: Places, lock: Path, venv: Path, held: int) -> None:
     environment = pip_environment()
     running.say("making it")
     make = [sys.executable, "-m", "venv", str(venv)]
     remedy = "On Debian and Ubuntu the package python3-venv must be installed: run `apt-get install python3-venv`."
-    running.run(make, log=places.logs / f"venv-{lock.stem}.log", remedy=remedy, env=environment)
+    running.run(make, log=places.logs / f"venv-{lock.stem}.log", remedy=remedy, env=environment, holds=held)
 
     total = len(re.findall(r"^[A-Za-z0-9][^=\s]*==", lock.read_text(encoding="utf-8"), re.MULTILINE))
     collected = 0
@@ -89,5 +94,6 @@ def _build(running: Step, places: Places, lock: Path, venv: Path) -> None:
     install = [str(venv / "bin" / "python"), "-m", "pip", "install", "--require-hashes", "--no-input"]
     # Modules are compiled when first imported: the SDKs of Alibaba Cloud have thousands that nothing imports.
     install += ["--disable-pip-version-check", "--progress-bar", "off", "--no-compile", "--requirement", str(lock)]
-    running.run(install, log=places.logs / f"pip-{lock.stem}.log", remedy=_REMEDY, env=environment, on_line=count)
+    log = places.logs / f"pip-{lock.stem}.log"
+    running.run(install, log=log, remedy=_REMEDY, env=environment, on_line=count, holds=held)
     (venv / _COMPLETE).touch()

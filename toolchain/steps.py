@@ -8,6 +8,7 @@ On a terminal a step is one live line; on a pipe it is a plain line at its start
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import signal
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 _LIVE_INTERVAL = 0.5  # seconds between redraws on a terminal
 _PLAIN_INTERVAL = 15.0  # seconds between lines on a pipe
 _TAIL_LINES = 12
+_MAKE_ROOM = "Make room on that disk, or make the path usable for this user, and run the command again."
 _SETTLED_AFTER = 3.0  # seconds before an estimate of the time left is worth showing
 
 
@@ -131,6 +133,7 @@ class Step:
         cwd: Path | None = None,
         on_line: Callable[[str], None] | None = None,
         stdin: str | None = None,
+        holds: int | None = None,
     ) -> None:
         """Run a command with its output (stdout and stderr) in ``log``.
 
@@ -142,6 +145,7 @@ class Step:
             cwd: where to run it.
             on_line: called with each line of output (without its end), e.g. to count progress.
             stdin: text for its standard input; None means an empty one.
+            holds: file descriptor of a lock that lasts as long as the command does, should this process be killed.
 
         Raises:
             StepFailed: it cannot be started or exits non-zero; the reason has the last lines of its output.
@@ -164,6 +168,7 @@ class Step:
                     errors="replace",
                     # Its own group: Ctrl-C reaches it through us, once, together with its children.
                     start_new_session=True,
+                    pass_fds=() if holds is None else (holds,),
                 )
             except OSError as error:
                 reason = f"{command[0]} cannot be run: {error.strerror or error}"
@@ -285,8 +290,7 @@ def step(title: str) -> Iterator[Step]:
     except OSError as error:
         running.close(succeeded=False)
         where = f"{error.filename}: " if error.filename else ""
-        remedy = "Make room on that disk, or make the path usable for this user, and run the command again."
-        raise StepFailed(title, f"{where}{error.strerror or error}", None, remedy) from error
+        raise StepFailed(title, f"{where}{error.strerror or error}", None, _MAKE_ROOM) from error
     except BaseException:
         running.close(succeeded=False)
         raise
@@ -296,8 +300,8 @@ def step(title: str) -> Iterator[Step]:
 def main_guard(main: Callable[[], int]) -> NoReturn:
     """Run ``main`` and exit with what it returns.
 
-    A :class:`StepFailed` is printed to stderr and exits 1; Ctrl-C prints one line and exits 130.
-    Neither shows a traceback.
+    A :class:`StepFailed` is printed to stderr and exits 1, as is a full disk outside any step; Ctrl-C prints one line
+    and exits 130. None of them shows a traceback.
     """
     try:
         code = main()
@@ -310,5 +314,10 @@ def main_guard(main: Callable[[], int]) -> NoReturn:
     except BrokenPipeError:
         # The reader of our output went away; nobody is left to be told.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+            raise
+        print(StepFailed("", f"{error.filename or 'disk'}: {error.strerror}", None, _MAKE_ROOM), file=sys.stderr)
         code = 1
     sys.exit(code)

@@ -1,1 +1,1 @@
-"""The cloud half, against an emulated Aliyun."""
+"""Tests of the cloud half against an emulated Aliyun."""

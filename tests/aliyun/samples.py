@@ -1,4 +1,4 @@
-"""User data that tests start from; apart from the other samples, since a local stack imports nothing of Aliyun's."""
+"""A host of Aliyun that is complete, apart from the samples of stacks: those must not import the SDK."""
 
 from __future__ import annotations
 

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import re
-import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-import docker
 import pytest
 from nio import AsyncClient, RoomCreateResponse, RoomSendResponse
 
-from config.catalogue import registry_reference
 from config.homeservers import HomeserverName
-from ops.engine import has_image
 from tests import standin
+from tests.e2e.deployed import Deployed, brought_up, has_conduit
 from tests.e2e.deployment import Deployment
-from tests.e2e.expected import EXPECTED, Expected
-from tests.e2e.matrix import Account, Matrix
+from tests.e2e.matrix import Account
 
 PORTS: Mapping[HomeserverName, tuple[int, int, int]] = {
     "synapse": (18080, 18443, 18448),
@@ -42,34 +37,6 @@ def figure(text: str) -> None:
     _FIGURES.append(text)
 
 
-def _has_conduit() -> bool:
-    client = docker.from_env()
-    try:
-        return has_image(client, registry_reference("conduit", ""))
-    finally:
-        client.close()
-
-
-@dataclass
-class Deployed:
-    """A running stack and the homeserver in it; ``real`` is False where a stand-in runs instead of Conduit."""
-
-    homeserver: HomeserverName
-    deployment: Deployment
-    real: bool
-    expected: Expected
-    matrix: Matrix
-
-    def new_account(self) -> Account:
-        """Let a new user in with what the stack's commands print, and log in."""
-        if not self.expected.makes_accounts:
-            return self.matrix.new_account(self.deployment.make("token").stdout.strip())
-        printed = self.deployment.make("invite", NAME=f"user-{uuid.uuid4().hex[:10]}").stdout
-        found = re.search(r"^User: +(\S+)\nPassword: +(\S+)$", printed, re.MULTILINE)
-        assert found, "no user and password"
-        return self.matrix.account(found[1], found[2])
-
-
 @dataclass(frozen=True, kw_only=True)
 class Conversation:
     """Two people, and a room in which both have spoken."""
@@ -85,7 +52,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "deployed" in metafunc.fixturenames:
         only_real = "homeserver" in metafunc.fixturenames
         names = ["synapse", "conduit", "dendrite"]
-        if only_real and not _has_conduit():
+        if only_real and not has_conduit():
             names.remove("conduit")
         metafunc.parametrize("deployed", names, indirect=True, scope="session")
 
@@ -93,13 +60,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for line in _FIGURES:
         terminalreporter.write_line(line)
-    if _FIGURES and not _has_conduit():
+    if _FIGURES and not has_conduit():
         terminalreporter.write_line(NO_CONDUIT, yellow=True)
 
 
 def _settings(homeserver: HomeserverName, *, real: bool) -> Mapping[str, str]:
     common = {"subnet": SUBNETS[homeserver], "uploadLimit": "2 MiB"}
-    if homeserver == "synapse" and not _has_conduit():
+    if homeserver == "synapse" and not has_conduit():
         # The road of a user's first run: nothing is said about images and homeserver, and `make up` decides.
         return common
     prefix = {} if real else {"registryPrefix": standin.PREFIX}
@@ -110,30 +77,17 @@ def _settings(homeserver: HomeserverName, *, real: bool) -> Mapping[str, str]:
 def deployed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     """A stack that `make up` brought up; at the end, `make purge` has to leave nothing of it."""
     name: HomeserverName = request.param
-    real = name != "conduit" or _has_conduit()
+    real = name != "conduit" or has_conduit()
     deployment = Deployment(
         stack=f"e2e-{name}-test",
         folder=tmp_path_factory.mktemp(name),
         ports=PORTS[name],
         settings=_settings(name, real=real),
     )
-    if not real:
-        standin.provide(deployment.client)
     deployment.prepare()
-    try:
-        deployment.make("up")
+    with brought_up(name, deployment, real=real) as running:
         figure(f"{name}: first make up, with the toolchain and the images' inputs there: {deployment.seconds('up')} s")
-        yield Deployed(
-            homeserver=name,
-            deployment=deployment,
-            real=real,
-            expected=EXPECTED[name],
-            matrix=Matrix(deployment.url, deployment.federation_url, deployment.ca),
-        )
-        deployment.make("purge", CONFIRM=deployment.stack)
-        assert deployment.left_in_the_docker_engine() == []
-    finally:
-        deployment.remove()
+        yield running
 
 
 @pytest.fixture(scope="session")

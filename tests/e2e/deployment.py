@@ -86,7 +86,7 @@ class Deployment:
         result = subprocess.run(
             ["make", target, *(f"{key}={value}" for key, value in {"STACK": self.stack, **variables}.items())],
             cwd=self.folder,
-            env=_users_environment(),
+            env=users_environment(),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -106,7 +106,7 @@ class Deployment:
             return subprocess.Popen(
                 ["make", target, f"STACK={self.stack}"],
                 cwd=self.folder,
-                env={**_users_environment(), **environment},
+                env={**users_environment(), **environment},
                 stdin=subprocess.DEVNULL,
                 stdout=sink,
                 stderr=subprocess.STDOUT,
@@ -122,7 +122,7 @@ class Deployment:
         result = subprocess.run(
             ["sh", "-c", '. ./activate && exec pulumi "$@"', "sh", *arguments, "--stack", self.stack],
             cwd=self.folder,
-            env=_users_environment(),
+            env=users_environment(),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -189,7 +189,7 @@ class Deployment:
         }
 
 
-def _users_environment() -> Mapping[str, str]:
+def users_environment() -> Mapping[str, str]:
     """Return this process's environment without what the activated one of the tests has set."""
     ours = ("PULUMI_", "MATRIX_", "VIRTUAL_ENV", "PYTHON", "MAKE", "MFLAGS")
     return {key: value for key, value in os.environ.items() if not key.startswith(ours)}

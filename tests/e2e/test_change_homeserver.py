@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from config.homeservers import HomeserverName
+from tests.e2e.deployed import Deployed, brought_up
 from tests.e2e.deployment import Deployment
 from tests.e2e.expected import EXPECTED
 from tests.e2e.matrix import Matrix
@@ -18,23 +19,18 @@ SETTINGS = {"homeserver": "synapse", "imageSource": "packages", "subnet": "10.89
 
 
 @pytest.fixture
-def deployment(tmp_path: Path) -> Iterator[Deployment]:
+def stack(tmp_path: Path) -> Iterator[Deployed]:
     """A stack with Synapse."""
-    made = Deployment(stack="change-test", folder=tmp_path, ports=PORTS, settings=SETTINGS)
-    made.prepare()
-    try:
-        made.make("up")
-        yield made
-        made.make("purge", CONFIRM=made.stack)
-        assert made.left_in_the_docker_engine() == []
-    finally:
-        made.remove()
+    deployment = Deployment(stack="change-test", folder=tmp_path, ports=PORTS, settings=SETTINGS)
+    deployment.prepare()
+    with brought_up("synapse", deployment) as running:
+        yield running
 
 
-def test_synapse_has_its_messages_again_after_dendrite_ran_in_its_place(deployment: Deployment) -> None:
-    matrix = Matrix(deployment.url, deployment.federation_url, deployment.ca)
+def test_synapse_has_its_messages_again_after_dendrite_ran_in_its_place(stack: Deployed) -> None:
+    deployment, matrix = stack.deployment, stack.matrix
     volumes = deployment.data_volumes()
-    account = matrix.new_account(deployment.make("token").stdout.strip())
+    account = stack.new_account()
     access, words = account.access_token, f"words {uuid.uuid4().hex}"
     room = matrix.ask("POST", "/_matrix/client/v3/createRoom", token=access, json={}).json()["room_id"]
     path = f"/_matrix/client/v3/rooms/{room}"

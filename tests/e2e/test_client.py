@@ -9,7 +9,8 @@ import time
 
 from nio import AsyncClient, RoomMessageText, SyncResponse
 
-from tests.e2e.conftest import UPLOAD_LIMIT, Conversation, Deployed, say
+from tests.e2e.conftest import UPLOAD_LIMIT, Conversation, say
+from tests.e2e.deployed import Deployed
 
 
 def test_the_only_way_to_register_asks_for_the_token_or_there_is_none(homeserver: Deployed) -> None:

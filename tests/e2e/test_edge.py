@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from Crypto.Signature import eddsa
 
-from tests.e2e.conftest import UPLOAD_LIMIT, Conversation, Deployed
+from tests.e2e.conftest import UPLOAD_LIMIT, Conversation
+from tests.e2e.deployed import Deployed
 
 SLIDING_SYNC = "/_matrix/client/unstable/org.matrix.simplified_msc3575/sync"
 """MSC4186."""

@@ -10,7 +10,8 @@ from docker.models.containers import Container
 from components.container import LABEL_ROLE
 from config.catalogue import project_root, recipe_tag
 from config.homeservers import HOMESERVERS
-from tests.e2e.conftest import Deployed, figure
+from tests.e2e.conftest import figure
+from tests.e2e.deployed import Deployed
 from tests.services.conftest import execute
 
 

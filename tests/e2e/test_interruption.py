@@ -1,7 +1,8 @@
 """`make up` is cut off at moments chosen at random, and run again: the same healthy stack, nothing lost, nothing over.
 
-The seed is printed with the figures; ``INTERRUPTION_SEED`` repeats a run. There is one
-for each kind; ``INTERRUPTIONS=20`` makes more of them, and ``KILL_DOCKER_ENGINE=1`` kills the Docker engine too.
+There are twenty interruptions. The run that follows one is cut off itself in about half of the cases, and the first
+ones strike while there is no stack yet. The seed is printed with the figures; ``INTERRUPTION_SEED`` repeats its kinds
+and moments, ``INTERRUPTIONS`` says how many.
 """
 
 from __future__ import annotations
@@ -12,8 +13,7 @@ import secrets
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 
 import pytest
 
@@ -21,63 +21,59 @@ from components.container import LABEL_ROLE, LABEL_STACK
 from ops.stack import CONTAINER_TYPE, NETWORK_TYPE
 from tests.e2e.conftest import figure
 from tests.e2e.deployment import Deployment
-from tests.e2e.machine import docker_engine
+from tests.e2e.machine import MARK, docker_engine, may_stop_docker_engine, running
 from tests.e2e.matrix import Account, Matrix
 
 SEED = int(os.environ.get("INTERRUPTION_SEED") or secrets.randbelow(10**6))
-MARK = "INTERRUPTED_RUN"
-"""Variable in the environment of every process of one `make up`, by which they are found."""
-LATEST_SECONDS = 22.0
-"""A run that has everything to do takes a little longer."""
+COUNT = int(os.environ.get("INTERRUPTIONS") or 20)
+FIRST_RUN_SECONDS = 30.0
+"""How long a run takes before one was measured. It decides when to strike, and nothing else."""
+KINDS = ("Ctrl-C", "make", "the command", "pulumi", "the plugin", "all at once")
+KINDS_WITH_ENGINE = (*KINDS, "the Docker engine", "all at once, and the Docker engine")
+OF_THE_ENGINE = ("dockerd", "containerd", "docker-proxy")
+"""A Docker engine that a run has started is marked like the run."""
 
 
-def running(mark: str) -> dict[int, str]:
-    """Return the processes of a run: number, and name as the system knows it."""
-    found = {}
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            if f"{MARK}={mark}".encode() in (folder / "environ").read_bytes().split(b"\0"):
-                found[int(folder.name)] = (folder / "comm").read_text(encoding="utf-8").strip()
-        except OSError:  # it has ended, or is a zombie
-            continue
-    return found
-
-
-KINDS: tuple[str, ...] = ("Ctrl-C", "make", "the command", "pulumi", "the plugin", "all at once")
-if os.environ.get("KILL_DOCKER_ENGINE") == "1":
-    KINDS = (*KINDS, "the Docker engine", "all at once, and the Docker engine")
-COUNT = int(os.environ.get("INTERRUPTIONS") or len(KINDS))
-
-
-def cut_off(run: subprocess.Popen[bytes], mark: str, kind: str) -> None:
-    """Interrupt a run."""
+def victims(run: subprocess.Popen[bytes], mark: str, kind: str) -> list[int]:
+    """Return the processes that an interruption of this kind kills."""
+    if kind == "make":
+        return [run.pid]
+    if kind == "the Docker engine":
+        return docker_engine()
     processes = running(mark)
-    names = {
-        "make": [run.pid],
-        "the command": [each for each, name in processes.items() if name.startswith("python")],
-        "pulumi": [each for each, name in processes.items() if name == "pulumi"],
-        "the plugin": [each for each, name in processes.items() if name.startswith("pulumi-resource")],
-        "the Docker engine": docker_engine(),
-    }
-    match kind:
-        case "Ctrl-C":
+    if kind == "all at once, and the Docker engine":
+        return [*docker_engine(), *processes]
+    begins = {"the command": "python", "pulumi": "pulumi", "the plugin": "pulumi-resource", "all at once": ""}[kind]
+    return [
+        process
+        for process, name in processes.items()
+        if name.startswith(begins)
+        and not name.startswith(OF_THE_ENGINE)
+        and not (kind == "pulumi" and name.startswith("pulumi-"))
+    ]
+
+
+def cut_off(run: subprocess.Popen[bytes], mark: str, kind: str) -> bool:
+    """Interrupt a run as soon as there is something of that kind to kill; return False if it ended before."""
+    while run.poll() is None:
+        if kind == "Ctrl-C":
             os.killpg(run.pid, signal.SIGINT)
-            return
-        case "all at once":
-            victims = [each for each, name in processes.items() if not name.startswith(("dockerd", "containerd"))]
-        case "all at once, and the Docker engine":
-            victims = [*docker_engine(), *processes]
-        case _:
-            victims = names[kind]
-    for victim in victims:
-        try:
-            os.kill(victim, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
+            return True
+        found = victims(run, mark, kind)
+        for victim in found:
+            try:
+                os.kill(victim, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+        if found:
+            return True
+        time.sleep(0.05)
+    return False
 
 
 @pytest.fixture(scope="module")
 def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """A stack that is not there yet."""
     made = Deployment(
         stack="interrupted-test",
         folder=tmp_path_factory.mktemp("interrupted"),
@@ -91,12 +87,40 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
     )
     made.prepare()
     try:
-        made.make("up")
         yield made
         made.make("purge", CONFIRM=made.stack)
         assert made.left_in_the_docker_engine() == []
     finally:
         made.remove()
+
+
+def give_it_something_to_do(deployment: Deployment, turn: int) -> None:
+    """Leave two containers to replace, or everything but the data to make anew."""
+    if turn % 2:
+        deployment.configure("uploadLimit", f"{2 + (turn // 2 + 1) % 2} MiB")
+        return
+    filters = {"label": f"{LABEL_STACK}={deployment.stack}"}
+    configs = {
+        mount["Name"]
+        for container in deployment.containers()
+        for mount in container.attrs["Mounts"]
+        if mount["Destination"] == "/config"
+    }
+    for container in deployment.containers():
+        container.remove(force=True)
+    for network in deployment.client.networks.list(filters=filters):
+        network.remove()
+    for name in configs:
+        deployment.client.volumes.get(name).remove()
+
+
+def say(matrix: Matrix, account: Account, room: str, number: int) -> str:
+    """Say something, and return it once it is acknowledged."""
+    path = f"/_matrix/client/v3/rooms/{room}/send/m.room.message/{number}"
+    words = f"word {number}"
+    sent = matrix.ask("PUT", path, token=account.access_token, json={"msgtype": "m.text", "body": words})
+    assert sent.status_code == 200, sent.text
+    return words
 
 
 def words_of(matrix: Matrix, account: Account, room: str) -> set[str]:
@@ -113,37 +137,83 @@ def left_over(deployment: Deployment) -> set[str]:
     return {str(name) for id_, name in there.items() if id_ not in known}
 
 
+def in_rows(kinds: Sequence[str], chance: random.Random) -> list[list[str]]:
+    """Cut a list into rows of interruptions, of which only the last is followed by a run that is left alone."""
+    rows: list[list[str]] = [[]]
+    for kind in kinds:
+        rows[-1].append(kind)
+        if chance.random() < 0.5:
+            rows.append([])
+    return [row for row in rows if row]
+
+
 def test_a_run_that_was_cut_off_anywhere_is_put_right_by_the_next(deployment: Deployment) -> None:
     chance = random.Random(SEED)  # noqa: S311 (moments, not secrets)
-    matrix = Matrix(deployment.url, deployment.federation_url, deployment.ca)
-    account = matrix.new_account(deployment.make("token").stdout.strip())
-    created = matrix.ask("POST", "/_matrix/client/v3/createRoom", token=account.access_token, json={})
-    room = created.json()["room_id"]
-    kinds = [KINDS[index % len(KINDS)] for index in range(COUNT)]
+    of_all = KINDS_WITH_ENGINE if may_stop_docker_engine() else KINDS
+    kinds = [of_all[index % len(of_all)] for index in range(COUNT)]
     chance.shuffle(kinds)
+    started, seconds = time.monotonic(), FIRST_RUN_SECONDS
     told: list[str] = []
-    for index, kind in enumerate(kinds):
-        path = f"/_matrix/client/v3/rooms/{room}/send/m.room.message/{index}"
-        sent = matrix.ask("PUT", path, token=account.access_token, json={"msgtype": "m.text", "body": f"word {index}"})
-        assert sent.status_code == 200, sent.text
-        # Something to do for it: two containers to replace, or all of them to create.
-        if index % 3 == 2:
-            deployment.make("down")
-        else:
-            deployment.configure("uploadLimit", f"{2 + (index + 1) % 2} MiB")
-        moment = chance.uniform(0.2, LATEST_SECONDS)
-        told.append(f"{kind} after {moment:.1f} s")
-        mark = secrets.token_hex(8)
-        run = deployment.start("up", deployment.folder / "interrupted.log", **{MARK: mark})
-        time.sleep(moment)
-        cut_off(run, mark, kind)
-        run.wait(timeout=180)
+    said: set[str] = set()
+    matrix = account = room = None
+    for turn, row in enumerate(in_rows(kinds, chance)):
+        if account:
+            give_it_something_to_do(deployment, turn)
+        for kind in row:
+            share = chance.random()
+            told.append(f"{kind} at {share:.0%}")
+            hit = False
+            while not hit:
+                mark = secrets.token_hex(8)
+                run = deployment.start("up", deployment.folder / "interrupted.log", **{MARK: mark})
+                time.sleep(share * seconds)
+                hit = cut_off(run, mark, kind)
+                run.wait(timeout=300)
+                # It was faster than the last one: strike earlier.
+                share /= 2
         deployment.make("up")
-        where = f"seed {SEED}: {told[-1]}"
+        seconds = deployment.timings["up"]
+        where = f"seed {SEED}: {', '.join(told[-len(row) :])}"
         assert left_over(deployment) == set(), where
         services = [each for each in deployment.containers() if each.labels[LABEL_ROLE] == "service"]
         assert {each.attrs["State"]["Health"]["Status"] for each in services} == {"healthy"}, where
         assert len(services) == 3, where
-        assert words_of(matrix, account, room) >= {f"word {each}" for each in range(index + 1)}, where
+        if matrix is None or account is None or room is None:
+            matrix = Matrix(deployment.url, deployment.federation_url, deployment.ca)
+            account = matrix.new_account(deployment.make("token").stdout.strip())
+            created = matrix.ask("POST", "/_matrix/client/v3/createRoom", token=account.access_token, json={})
+            room = created.json()["room_id"]
+        said.add(say(matrix, account, room, turn))
+        assert words_of(matrix, account, room) >= said, where
     deployment.pulumi("preview", "--expect-no-changes", "--refresh")
-    figure(f"{COUNT} interruptions of make up (seed {SEED}), each repaired by the next: {'; '.join(told)}")
+    figure(
+        f"{COUNT} interruptions of make up (seed {SEED}) in {time.monotonic() - started:.0f} s, "
+        f"each put right by the next: {'; '.join(told)}"
+    )
+
+
+def test_an_image_build_that_was_cut_off_is_done_by_the_next_run(deployment: Deployment) -> None:
+    deployment.make("up")
+    proof = f"/built-{secrets.token_hex(4)}"
+    recipe = deployment.folder / "images" / "redis" / "Dockerfile"
+    lines = recipe.read_text(encoding="utf-8").splitlines()
+    at = next(index for index, line in enumerate(lines) if line.startswith("RUN "))
+    # Long enough to be found at work.
+    recipe.write_text("\n".join([*lines[: at + 1], f"RUN sleep 15 && touch {proof}", *lines[at + 1 :], ""]))
+
+    def builds() -> list[str]:
+        """Return the containers in which the image is being built."""
+        listed = deployment.client.api.containers(all=True)
+        return [each["Id"] for each in listed if proof in each["Command"]]
+
+    mark = secrets.token_hex(8)
+    run = deployment.start("up", deployment.folder / "interrupted.log", **{MARK: mark})
+    while not builds():
+        assert run.poll() is None, (deployment.folder / "interrupted.log").read_text(encoding="utf-8")
+        time.sleep(0.1)
+    assert cut_off(run, mark, "all at once")
+    run.wait(timeout=60)
+    deployment.make("up")
+    assert deployment.container("redis").exec_run(["test", "-e", proof]).exit_code == 0
+    assert builds() == []
+    assert left_over(deployment) == set()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tests.e2e.conftest import Conversation, Deployed
+from tests.e2e.conftest import Conversation
+from tests.e2e.deployed import Deployed
 
 
 def test_make_token_prints_the_token_and_nothing_else_where_it_lets_people_in(homeserver: Deployed) -> None:

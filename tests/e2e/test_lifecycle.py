@@ -6,18 +6,16 @@ import json
 import os
 import re
 import signal
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import jsonschema
 import pytest
 import requests
 
-from ops.service import Answer, Edge
-from tests.e2e.conftest import Conversation, Deployed, figure
+from tests.e2e.conftest import Conversation, figure
+from tests.e2e.deployed import Deployed
+from tests.e2e.watch import address_of, outage, watched
 from tests.recording import ROOT
 
 SECRET = "[secret]"  # noqa: S105 (what Pulumi shows instead)
@@ -67,44 +65,13 @@ def test_make_up_ends_with_what_to_do_next(deployed: Deployed) -> None:
         assert word in text
 
 
-@contextmanager
-def watched(deployed: Deployed) -> Iterator[list[tuple[float, bool]]]:
-    """Ask the homeserver ten times a second, and keep when it answered and when it did not."""
-    deployment = deployed.deployment
-    edge = Edge(host="localhost", address="127.0.0.1", ca_file=Path(deployment.ca))
-    seen: list[tuple[float, bool]] = []
-    stop = threading.Event()
-
-    def watch() -> None:
-        while not stop.wait(0.1):
-            answer: Answer = edge.get(deployment.ports[1], "/_matrix/client/versions")
-            seen.append((time.monotonic(), answer.status == 200))
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
-        yield seen
-    finally:
-        stop.set()
-        watcher.join()
-
-
-def outage(seen: list[tuple[float, bool]]) -> float:
-    """Return how long the longest time without an answer was, in seconds."""
-    longest, last_answer = 0.0, seen[0][0]
-    for moment, answered in seen:
-        if answered:
-            longest, last_answer = max(longest, moment - last_answer), moment
-    return longest
-
-
 def test_a_replaced_homeserver_is_found_again_without_touching_nginx(deployed: Deployed) -> None:
     deployment = deployed.deployment
     nginx = deployment.container("nginx").attrs["State"]["StartedAt"]
     before = deployment.container(deployed.homeserver).id
     key, other, afterwards = deployed.expected.replaced_by
     deployment.configure(key, other)
-    with watched(deployed) as seen:
+    with watched([address_of(deployment)]) as seen:
         deployment.make("up")
     assert seen[-1][1], "it does not answer"
     assert deployment.container(deployed.homeserver).id != before, "it was not replaced"

@@ -36,7 +36,7 @@ CONFIG = ConduitConfig(
     upload_limit=20 * 2**20,
     cache=Mebibytes(64),
     cache_modifier=0.5,
-    registration_token="a-registration-token",  # noqa: S106 (made up)
+    registration_token="a-registration-token",
 )
 
 

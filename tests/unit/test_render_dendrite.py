@@ -68,7 +68,7 @@ CONFIG = DendriteConfig(
     federation=True,
     upload_limit=20 * 2**20,
     cache=Mebibytes(64),
-    registration_secret="a-registration-secret",  # noqa: S106 (made up)
+    registration_secret="a-registration-secret",
 )
 CONTAINER = "docker:index/container:Container"
 ON_DENDRITE = {**LOCAL, "homeserver": "dendrite", "imageSource": "packages"}
