@@ -63,9 +63,9 @@ class Ground:
     args: CloudInitArgs
     host: DockerHost
 
-    def boot(self, instance_id: str) -> None:
-        """Boot an instance without its data disk, and give it the address."""
-        guest = Guest(
+    def guest(self, instance_id: str) -> Guest:
+        """Return an instance as it is booted."""
+        return Guest(
             instance_id=instance_id,
             host_name=self.args.host_name,
             private_address=IPv4Address("10.20.0.5"),
@@ -74,7 +74,10 @@ class Ground:
             cpus=CPUS,
             memory=2048,
         )
-        self.hypervisor.create(guest)
+
+    def boot(self, instance_id: str) -> None:
+        """Boot an instance without its data disk, and give it the address."""
+        self.hypervisor.create(self.guest(instance_id))
         self.hypervisor.filter(instance_id, self.rules)
         self.hypervisor.associate_address(instance_id, ADDRESS)
 

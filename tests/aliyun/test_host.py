@@ -294,6 +294,23 @@ def ended(ground: Ground) -> str:
     return ground.ask("docker", "exec", "slow", "cat", "/data/ended").strip()
 
 
+def test_setting_up_the_host_again_changes_nothing(with_disk: Ground, slow: str) -> None:
+    started = ("docker", "inspect", "--format", "'{{.State.StartedAt}}'", slow)
+    before = with_disk.ask(*started)
+    firewall = with_disk.ask("sudo", "nft", "--stateless", "list", "table", "inet", "host_firewall")
+    with_disk.ask("sudo", "/usr/local/sbin/set-up-host")
+    assert with_disk.ask(*started) == before
+    assert with_disk.ask("sudo", "nft", "--stateless", "list", "table", "inet", "host_firewall") == firewall
+    assert with_disk.ask("systemctl", "--failed", "--plain", "--no-legend") == ""
+
+
+def test_an_address_that_is_taken_away_leads_nowhere(with_disk: Ground) -> None:
+    with_disk.hypervisor.dissociate_address(FIRST, ADDRESS)
+    assert docker_host.run(with_disk.host, "true", seconds=20).returncode == 255
+    with_disk.hypervisor.associate_address(FIRST, ADDRESS)
+    assert docker_host.run(with_disk.host, "true").returncode == 0
+
+
 def test_a_reboot_stops_containers_with_their_grace_and_brings_them_back(with_disk: Ground, slow: str) -> None:
     filesystem = with_disk.ask("sudo", "blkid", "/dev/vdb")
     boots = with_disk.ask("cat", "/var/lib/cloud/instance/sem/config_scripts_user")
@@ -328,6 +345,18 @@ def test_another_instance_on_the_old_disk_brings_the_containers_back(with_disk: 
     )
     assert ended(with_disk) == "ended"
     assert with_disk.ask("sudo", "blkid", "/dev/vdb") == filesystem
+
+
+def test_a_new_system_disk_and_another_size_keep_the_containers(with_disk: Ground, slow: str) -> None:
+    hypervisor = with_disk.hypervisor
+    hypervisor.stop(SECOND, force=False)
+    hypervisor.resize(SECOND, cpus=CPUS + 1, memory=3072)
+    hypervisor.reinstall(replace(with_disk.guest(SECOND), cpus=CPUS + 1, memory=3072))
+    hypervisor.start(SECOND)
+    assert "status: done" in with_disk.wait_for_cloud_init(SECOND)
+    with_disk.wait_for_docker()
+    assert int(with_disk.ask("nproc")) == CPUS + 1
+    assert with_disk.ask("docker", "ps", "--no-trunc", "--quiet").split() == [slow]
 
 
 def test_a_disk_that_is_torn_out_and_put_back_brings_the_containers_back(with_disk: Ground, slow: str) -> None:
