@@ -207,7 +207,7 @@ def scan(address: str, ports: Collection[int]) -> None:
         with ExitStack() as stack:
             sockets = {port: stack.enter_context(socket.socket()) for port in batch}
             for port, each in sockets.items():
-                each.setblocking(False)
+                each.settimeout(0)
                 each.connect_ex((address, port))
             # What is dropped never answers. A machine under load may take a retransmission, after a second.
             time.sleep(2.5)
