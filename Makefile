@@ -7,11 +7,11 @@ OPS = MATRIX_ENV=$(or $(TARGET),run) && . ./activate && exec python -m
 TESTS = MATRIX_ENV=test && . ./activate &&
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview status outputs token invite down purge secrets images pin toolchain toolchain-test test lint \
+.PHONY: help up preview price status outputs token invite down purge secrets images pin toolchain toolchain-test test lint \
         reliability outages golden
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 	@echo "  Another stack than local: STACK=name"
 
 up: toolchain ## deploy the stack and wait until it serves
@@ -22,6 +22,9 @@ preview: export MATRIX_PREVIEW_SUMMARY = $(if $(findstring command,$(origin SUMM
 preview: export MATRIX_PREVIEW_BASE = $(if $(findstring command,$(origin BASE)),$(BASE))
 preview: toolchain ## show what `make up` would change; SUMMARY=file BASE=ref for a pull request
 	@$(OPS) ops.preview --stack $(STACK)
+
+price: toolchain ## what a stack on Aliyun costs; asked of Aliyun where there is an access key
+	@$(OPS) ops.price --stack $(STACK)
 
 status: toolchain ## what works, what does not, what to do
 	@$(OPS) ops.status --stack $(STACK)
@@ -64,11 +67,17 @@ lint: toolchain-test ## types and style
 test: toolchain-test ## all tests
 	@$(TESTS) sh tests/run
 
-reliability: toolchain-test ## let things break in stacks of the tests and write docs/reliability.md anew
-	@$(TESTS) env WRITE_RELIABILITY=1 pytest -q tests/e2e/test_faults.py
+reliability: toolchain-test ## let things break in stacks of the tests; write docs/reliability.md and aliyun-faults.md anew
+	@$(TESTS) env WRITE_RELIABILITY=1 pytest -q tests/e2e/test_faults.py tests/aliyun/test_plugin_faults.py
 
 outages: toolchain-test ## change setting after setting of a stack of the tests and write down how long nobody answered
 	@$(TESTS) env WRITE_OUTAGES=1 pytest -q tests/e2e/test_changes.py
+
+rehearse: toolchain-test ## deploy a stack for Aliyun on an emulated Aliyun, whose hosts boot on this machine; STACK=dev
+	@$(TESTS) exec python -m tests.aliyun.rehearse up --stack $(STACK)
+
+rehearse-down: toolchain-test ## remove the rehearsed stack, its host and the emulated Aliyun
+	@$(TESTS) exec python -m tests.aliyun.rehearse down
 
 golden: toolchain-test ## write the golden graphs anew; review the difference
 	@$(TESTS) env WRITE_GOLDEN=1 pytest -q tests/golden tests/unit/test_cloud_init.py

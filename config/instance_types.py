@@ -37,8 +37,9 @@ LARGEST_DATA_DISK: Final[Mapping[DiskCategory, int]] = MappingProxyType(
 _DISKS_OF_FAMILY: Final[Mapping[str, frozenset[DiskCategory]]] = MappingProxyType(
     {
         "e": ESSD_CATEGORIES,
-        "u1": ESSD_CATEGORIES,
+        "u1": frozenset(DISK_CATEGORIES),
         "t5": frozenset({"cloud_ssd", "cloud_efficiency"}),
+        "xn4": frozenset({"cloud_ssd", "cloud_efficiency"}),
     }
 )
 _DISKS_OF_OTHERS: Final[frozenset[DiskCategory]] = frozenset(DISK_CATEGORIES) - {"cloud_essd_entry"}

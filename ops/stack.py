@@ -186,17 +186,17 @@ class Stack:
             StepFailed: there is a host, and it does not answer.
 
         """
-        deployed = str(self.outputs().get("dockerHost", ""))
-        # The key is opened only where there is one.
-        host = None if deployed and not deployed.startswith("ssh:") else self.remote_host()
-        if host is not None:
+        deployed = "" if settings else str(self.outputs().get("dockerHost", ""))
+        if settings is None and not deployed:
+            settings = self.settings()
+        local = deployed or (settings.docker_host if settings and settings.cloud is None else "")
+        if local and not local.startswith("ssh:"):
+            yield local
+        elif (host := self.remote_host()) is not None:
             with docker_host.reached(host, wait) as address:
                 yield address
-        elif deployed and settings is None:
-            yield None if deployed.startswith("ssh:") else deployed
         else:
-            settings = settings or self.settings()
-            yield None if settings.cloud else settings.docker_host
+            yield None
 
     @contextlib.contextmanager
     def docker_client(self) -> Iterator[docker.DockerClient]:

@@ -21,9 +21,9 @@ from tests.aliyun.emulation.hosts import SystemContainers
 from tests.aliyun.emulation.hypervisor import Guest, IngressRule
 from tests.aliyun.samples import CLOUD_INIT
 
-INTERNET: Final = IPv4Network("192.0.2.0/24")
-"""TEST-NET-1; a rehearsal has TEST-NET-2, so that both may run."""
-ADDRESS: Final = IPv4Address("192.0.2.200")
+INTERNET: Final = IPv4Network("198.18.53.0/24")
+"""For benchmarks; a rehearsal has TEST-NET-2, so that both may run. TEST-NET-1 and 3 are in use on some machines."""
+ADDRESS: Final = IPv4Address("198.18.53.200")
 SUBNET: Final = IPv4Network("10.89.80.0/24")
 """Of the containers."""
 DISK: Final = "d-test0"

@@ -1,6 +1,6 @@
 """A small Pulumi program with every kind of resource of the cloud half, run by the real engine and plugin.
 
-Resources are declared by their tokens, without ``pulumi-alicloud``: tested here is the plugin against the emulation.
+Resources are declared by their tokens, without ``pulumi-alicloud``: the plugin is tested here, against the emulation.
 """
 
 from __future__ import annotations
@@ -15,9 +15,7 @@ from pulumi import automation
 
 from tests.aliyun.account import IMAGE, PUBLIC_KEY, ZONE
 from tests.aliyun.emulation.emulation import Emulation
-
-VERSION = "3.105.0"
-"""Of the plugin, as ``toolchain/versions.py`` has it."""
+from toolchain.versions import ALICLOUD_PLUGIN
 
 
 @final
@@ -32,7 +30,7 @@ class Cloud(pulumi.CustomResource):
         *outputs: str,
         options: pulumi.ResourceOptions | None = None,
     ) -> None:
-        options = pulumi.ResourceOptions.merge(pulumi.ResourceOptions(version=VERSION), options)
+        options = pulumi.ResourceOptions.merge(pulumi.ResourceOptions(version=ALICLOUD_PLUGIN), options)
         super().__init__(f"alicloud:{token}", name, {**dict.fromkeys(outputs), **inputs}, options)
 
     def output(self, name: str) -> pulumi.Output[Any]:
@@ -40,20 +38,23 @@ class Cloud(pulumi.CustomResource):
         return found
 
 
-def stack(emulation: Emulation, folder: Path, program: Callable[[], None], name: str = "test") -> automation.Stack:
-    """Return a stack of a program that sees the emulation and nothing else of a cloud."""
+def stack(
+    emulation: Emulation, folder: Path, program: Callable[[], None], environ: Mapping[str, str] | None = None
+) -> automation.Stack:
+    """Return a stack of a program that sees the emulation and nothing else of a cloud; ``environ`` comes on top."""
     (folder / "backend").mkdir(parents=True, exist_ok=True)
     # A proxy of this machine must not stand between the plugin and loopback.
     inherited = {name: "" for name in os.environ if name.startswith(("ALI", "HTTP_PROXY", "HTTPS_PROXY"))}
     environment = {
         **inherited,
         **emulation.environment,
+        **(environ or {}),
         "PULUMI_BACKEND_URL": f"file://{folder / 'backend'}",
         "PULUMI_CONFIG_PASSPHRASE": "test",
         "PULUMI_SKIP_UPDATE_CHECK": "true",
     }
     workspace = automation.LocalWorkspaceOptions(work_dir=str(folder), env_vars=environment)
-    return automation.create_or_select_stack(name, project_name="emulated", program=program, opts=workspace)
+    return automation.create_or_select_stack("test", project_name="emulated", program=program, opts=workspace)
 
 
 @final
@@ -64,9 +65,20 @@ class Everything:
         self.descriptions = "first"
         self.instance_type = "ecs.e-c1m2.large"
         self.http_tokens = "optional"
+        self.image = IMAGE
+        self.user_data = "I2Nsb3VkLWNvbmZpZwo="
+        self.public_key = PUBLIC_KEY
+        self.nic_type: str | None = "intranet"
+        self.data_disk_size = 40
+        self.bandwidth = "5"
+        self.time_points = ["3"]
+        self.record_ttl = 600
+        self.tags = {"app": "matrix"}
 
     def __call__(self) -> None:
-        network = Cloud("vpc/network:Network", "net", {"vpcName": "matrix", "cidrBlock": "10.42.0.0/16", "tags": _TAGS})
+        network = Cloud(
+            "vpc/network:Network", "net", {"vpcName": "matrix", "cidrBlock": "10.42.0.0/16", "tags": self.tags}
+        )
         switch = Cloud(
             "vpc/switch:Switch",
             "switch",
@@ -75,13 +87,13 @@ class Everything:
                 "cidrBlock": "10.42.1.0/24",
                 "zoneId": ZONE,
                 "vswitchName": "matrix",
-                "tags": _TAGS,
+                "tags": self.tags,
             },
         )
         group = Cloud(
             "ecs/securityGroup:SecurityGroup",
             "group",
-            {"vpcId": network.id, "securityGroupName": "matrix", "innerAccessPolicy": "Drop", "tags": _TAGS},
+            {"vpcId": network.id, "securityGroupName": "matrix", "innerAccessPolicy": "Drop", "tags": self.tags},
         )
         for kind, protocol, ports, cidr in _RULES:
             Cloud(
@@ -93,24 +105,26 @@ class Everything:
                     "ipProtocol": protocol,
                     "portRange": ports,
                     "cidrIp": cidr,
-                    "nicType": "intranet",
+                    "nicType": self.nic_type,
                     "policy": "accept",
                     "priority": 1,
                     "description": self.descriptions,
                 },
             )
         key = Cloud(
-            "ecs/ecsKeyPair:EcsKeyPair", "key", {"keyPairName": "matrix", "publicKey": PUBLIC_KEY, "tags": _TAGS}
+            "ecs/ecsKeyPair:EcsKeyPair",
+            "key",
+            {"keyPairName": "matrix", "publicKey": self.public_key, "tags": self.tags},
         )
         policy = Cloud(
             "ecs/autoSnapshotPolicy:AutoSnapshotPolicy",
             "snapshots",
             {
                 "autoSnapshotPolicyName": "matrix",
-                "timePoints": ["3"],
+                "timePoints": self.time_points,
                 "repeatWeekdays": ["1", "2", "3", "4", "5", "6", "7"],
                 "retentionDays": 7,
-                "tags": _TAGS,
+                "tags": self.tags,
             },
         )
         host = Cloud(
@@ -119,13 +133,13 @@ class Everything:
             {
                 "instanceName": "matrix",
                 "hostName": "matrix",
-                "imageId": IMAGE,
+                "imageId": self.image,
                 "instanceType": self.instance_type,
                 "availabilityZone": ZONE,
                 "vswitchId": switch.id,
                 "securityGroups": [group.id],
                 "keyName": key.id,
-                "userData": "I2Nsb3VkLWNvbmZpZwo=",
+                "userData": self.user_data,
                 "systemDiskCategory": "cloud_essd_entry",
                 "systemDiskSize": 40,
                 "systemDiskEncrypted": True,
@@ -133,8 +147,8 @@ class Everything:
                 "httpEndpoint": "enabled",
                 "httpTokens": self.http_tokens,
                 "securityEnhancementStrategy": "Active",
-                "tags": _TAGS,
-                "volumeTags": _TAGS,
+                "tags": self.tags,
+                "volumeTags": self.tags,
             },
             "systemDiskId",
         )
@@ -146,10 +160,11 @@ class Everything:
                 "zoneId": ZONE,
                 "category": "cloud_essd",
                 "performanceLevel": "PL0",
-                "size": 40,
+                "size": self.data_disk_size,
+                "type": "online",
                 "encrypted": True,
                 "deleteWithInstance": False,
-                "tags": _TAGS,
+                "tags": self.tags,
             },
         )
         Cloud("ecs/ecsDiskAttachment:EcsDiskAttachment", "data", {"diskId": disk.id, "instanceId": host.id})
@@ -164,11 +179,11 @@ class Everything:
             "address",
             {
                 "addressName": "matrix",
-                "bandwidth": "5",
+                "bandwidth": self.bandwidth,
                 "internetChargeType": "PayByTraffic",
                 "isp": "BGP",
                 "paymentType": "PayAsYouGo",
-                "tags": _TAGS,
+                "tags": self.tags,
             },
             "ipAddress",
         )
@@ -177,11 +192,17 @@ class Everything:
             Cloud(
                 "dns/alidnsRecord:AlidnsRecord",
                 f"{rr}-{kind}",
-                {"domainName": "example.com", "rr": rr, "type": kind, "value": value, "ttl": 600, "remark": "matrix"},
+                {
+                    "domainName": "example.com",
+                    "rr": rr,
+                    "type": kind,
+                    "value": value,
+                    "ttl": self.record_ttl,
+                    "remark": "matrix",
+                },
             )
 
 
-_TAGS = {"app": "matrix"}
 _RULES = (
     ("ingress", "tcp", "80/80", "0.0.0.0/0"),
     ("ingress", "tcp", "443/443", "0.0.0.0/0"),

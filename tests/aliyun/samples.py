@@ -1,4 +1,4 @@
-"""A host of Aliyun that is complete, apart from the samples of stacks: those must not import the SDK."""
+"""User data that tests start from; apart from the other samples, since a local stack imports nothing of Aliyun's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every kind of resource meets every kind of trouble, all in one ``up``: what Pulumi says, what the next ``up`` does.
+"""Every kind of resource meets every kind of trouble, all in one ``up``: what is said, and what the next ``up`` does.
 
 What a resource stands on is there before, so that a trouble hits this resource alone. Each has a mark in its calls, by
 which the trouble finds it and by which what was left behind is counted.
@@ -6,7 +6,6 @@ which the trouble finds it and by which what was left behind is counted.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, final
@@ -21,32 +20,34 @@ TROUBLES: Mapping[str, Mapping[str, Any]] = {
     "throttled": {"kind": "throttle", "times": 2},
     "unavailable": {"status": 503, "code": "ServiceUnavailable", "message": "The request has failed.", "times": 2},
     "internal": {"status": 500, "code": "InternalError", "message": "The request processing has failed."},
-    "silent": {"kind": "timeout", "seconds": 4.0},
+    "silent": {"kind": "timeout", "seconds": 12.0},
     "unanswered": {"kind": "lost"},
     "late error": {"kind": "failed", "status": 500, "code": "InternalError", "message": "The request has failed."},
 }
 """By name: the fault that the call which creates a resource meets. See ``emulation/faults.py`` for its kinds."""
 
-CLIENT_READ_TIMEOUT = "2000"
-"""Milliseconds after which the plugin gives a silent API up; 60 s by default."""
+CLIENT_READ_TIMEOUT = "8000"
+"""Milliseconds after which the plugin gives a silent API up; 60 s by default. A busy machine must not seem silent."""
 
 
 @final
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Kind:
-    """A kind of resource.
+    """A kind of resource: a row of a table.
 
     Attributes:
         name: for people.
-        token: its type.
-        action: the call that creates it.
-        inputs: made from the account and the mark; also what a call that has nothing of the mark in it is known by.
+        resource: its type.
+        creation: the call that creates it.
+        deletion: the call that deletes it.
+        inputs: made from the account and a mark, and the mark that its calls then really have in them.
         count: how many things of a mark exist.
     """
 
     name: str
-    token: str
-    action: str
+    resource: str
+    creation: str
+    deletion: str
     inputs: Callable[[Account, str], tuple[dict[str, Any], str]]
     count: Callable[[State, str], int]
 
@@ -132,73 +133,79 @@ def _named(table: str) -> Callable[[State, str], int]:
     return lambda state, mark: sum(found.name == mark for found in getattr(state, table).values())
 
 
+def _bound(table: str, attribute: str) -> Callable[[State, str], int]:
+    return lambda state, mark: int(bool(getattr(getattr(state, table)[mark], attribute)))
+
+
 KINDS = (
-    Kind(name="VPC", token="vpc/network:Network", action="CreateVpc", inputs=_vpc, count=_named("vpcs")),
-    Kind(name="vSwitch", token="vpc/switch:Switch", action="CreateVSwitch", inputs=_switch, count=_named("switches")),
+    Kind("VPC", "vpc/network:Network", "CreateVpc", "DeleteVpc", _vpc, _named("vpcs")),
+    Kind("vSwitch", "vpc/switch:Switch", "CreateVSwitch", "DeleteVSwitch", _switch, _named("switches")),
     Kind(
-        name="security group",
-        token="ecs/securityGroup:SecurityGroup",
-        action="CreateSecurityGroup",
-        inputs=_group,
-        count=_named("groups"),
+        "security group",
+        "ecs/securityGroup:SecurityGroup",
+        "CreateSecurityGroup",
+        "DeleteSecurityGroup",
+        _group,
+        _named("groups"),
     ),
     Kind(
-        name="security group rule",
-        token="ecs/securityGroupRule:SecurityGroupRule",
-        action="AuthorizeSecurityGroup",
-        inputs=_rule,
-        count=lambda state, mark: sum(rule.description == mark for rule in state.rules.values()),
+        "security group rule",
+        "ecs/securityGroupRule:SecurityGroupRule",
+        "AuthorizeSecurityGroup",
+        "RevokeSecurityGroup",
+        _rule,
+        lambda state, mark: sum(rule.description == mark for rule in state.rules.values()),
     ),
     Kind(
-        name="key pair",
-        token="ecs/ecsKeyPair:EcsKeyPair",
-        action="ImportKeyPair",
-        inputs=_key_pair,
-        count=_named("key_pairs"),
+        "key pair",
+        "ecs/ecsKeyPair:EcsKeyPair",
+        "ImportKeyPair",
+        "DeleteKeyPairs",
+        _key_pair,
+        _named("key_pairs"),
+    ),
+    Kind("instance", "ecs/instance:Instance", "RunInstances", "DeleteInstance", _instance, _named("instances")),
+    Kind("EIP", "ecs/eipAddress:EipAddress", "AllocateEipAddress", "ReleaseEipAddress", _eip, _named("eips")),
+    Kind(
+        "EIP association",
+        "ecs/eipAssociation:EipAssociation",
+        "AssociateEipAddress",
+        "UnassociateEipAddress",
+        _association,
+        _bound("eips", "instance_id"),
+    ),
+    Kind("disk", "ecs/ecsDisk:EcsDisk", "CreateDisk", "DeleteDisk", _disk, _named("disks")),
+    Kind(
+        "disk attachment",
+        "ecs/ecsDiskAttachment:EcsDiskAttachment",
+        "AttachDisk",
+        "DetachDisk",
+        _attachment,
+        _bound("disks", "instance_id"),
     ),
     Kind(
-        name="instance",
-        token="ecs/instance:Instance",
-        action="RunInstances",
-        inputs=_instance,
-        count=_named("instances"),
-    ),
-    Kind(name="EIP", token="ecs/eipAddress:EipAddress", action="AllocateEipAddress", inputs=_eip, count=_named("eips")),
-    Kind(
-        name="EIP association",
-        token="ecs/eipAssociation:EipAssociation",
-        action="AssociateEipAddress",
-        inputs=_association,
-        count=lambda state, mark: int(bool(state.eips[mark].instance_id)),
-    ),
-    Kind(name="disk", token="ecs/ecsDisk:EcsDisk", action="CreateDisk", inputs=_disk, count=_named("disks")),
-    Kind(
-        name="disk attachment",
-        token="ecs/ecsDiskAttachment:EcsDiskAttachment",
-        action="AttachDisk",
-        inputs=_attachment,
-        count=lambda state, mark: int(bool(state.disks[mark].instance_id)),
+        "snapshot policy",
+        "ecs/autoSnapshotPolicy:AutoSnapshotPolicy",
+        "CreateAutoSnapshotPolicy",
+        "DeleteAutoSnapshotPolicy",
+        _policy,
+        _named("policies"),
     ),
     Kind(
-        name="snapshot policy",
-        token="ecs/autoSnapshotPolicy:AutoSnapshotPolicy",
-        action="CreateAutoSnapshotPolicy",
-        inputs=_policy,
-        count=_named("policies"),
+        "snapshot policy attachment",
+        "ecs/ecsAutoSnapshotPolicyAttachment:EcsAutoSnapshotPolicyAttachment",
+        "ApplyAutoSnapshotPolicy",
+        "CancelAutoSnapshotPolicy",
+        _application,
+        _bound("disks", "policy_id"),
     ),
     Kind(
-        name="snapshot policy attachment",
-        token="ecs/ecsAutoSnapshotPolicyAttachment:EcsAutoSnapshotPolicyAttachment",
-        action="ApplyAutoSnapshotPolicy",
-        inputs=_application,
-        count=lambda state, mark: int(bool(state.disks[mark].policy_id)),
-    ),
-    Kind(
-        name="DNS record",
-        token="dns/alidnsRecord:AlidnsRecord",
-        action="AddDomainRecord",
-        inputs=_record,
-        count=lambda state, mark: sum(record.rr == mark for record in state.records.values()),
+        "DNS record",
+        "dns/alidnsRecord:AlidnsRecord",
+        "AddDomainRecord",
+        "DeleteDomainRecord",
+        _record,
+        lambda state, mark: sum(record.rr == mark for record in state.records.values()),
     ),
 )
 
@@ -215,10 +222,17 @@ class Case:
 
     @property
     def name(self) -> str:
-        return f"{self.kind.name}, {self.trouble}".replace(" ", "-").replace(",", "")
+        """Of the resource in the program."""
+        return f"{self.kind.name} {self.trouble}".replace(" ", "-")
 
-    def fault(self) -> Fault:
-        return Fault(action=self.kind.action, where=self.mark, **TROUBLES[self.trouble])
+    def at_creation(self) -> Fault:
+        return Fault(action=self.kind.creation, where=self.mark, **TROUBLES[self.trouble])
+
+    def at_deletion(self, resource_id: str) -> Fault:
+        """Return the fault for a resource with this id, which may be a compound one."""
+        parts = resource_id.split(":")
+        where = self.mark if self.mark in parts else parts[0]
+        return Fault(action=self.kind.deletion, where=where, **TROUBLES[self.trouble])
 
 
 def cases(account: Account) -> list[Case]:
@@ -241,13 +255,4 @@ class Program:
 
     def __call__(self) -> None:
         for case in self.cases:
-            Cloud(case.kind.token, case.name, case.inputs)
-
-
-def sentence(message: str) -> str:
-    """Return what matters of a plugin's message: the code and text of the API's error, or the last line."""
-    start = message.find('{"Code"')
-    if start >= 0:
-        found = json.JSONDecoder().raw_decode(message[start:])[0]
-        return f"{found['Code']}: {found['Message']}"
-    return message.strip().splitlines()[-1] if message.strip() else ""
+            Cloud(case.kind.resource, case.name, case.inputs)

@@ -22,6 +22,17 @@ from ops.stack import VOLUME_TYPE
 from tests.recording import ROOT
 
 
+def copy_work_tree(folder: Path) -> None:
+    """Copy the project's files, what is not committed yet included."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-coz", "--exclude-standard"], cwd=ROOT, capture_output=True, check=True
+    )
+    for name in listed.stdout.decode().split("\0"):
+        if name and (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+
+
 @dataclass
 class Deployment:
     """One stack in a copy of the work tree."""
@@ -30,6 +41,8 @@ class Deployment:
     folder: Path
     ports: tuple[int, int, int]
     settings: Mapping[str, str]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """What the commands find in their environment besides the user's."""
     client: docker.DockerClient = field(default_factory=docker.from_env)
     timings: dict[str, float] = field(default_factory=dict)
     printed: list[str] = field(default_factory=list)
@@ -55,15 +68,14 @@ class Deployment:
         """The stack's config."""
         return self.folder / f"Pulumi.{self.stack}.yaml"
 
+    @property
+    def variables(self) -> Mapping[str, str]:
+        """Environment of the commands."""
+        return {**users_environment(), **self.environment}
+
     def prepare(self) -> None:
         """Copy the work tree, what is not committed yet included, and write the stack's config."""
-        listed = subprocess.run(
-            ["git", "ls-files", "-coz", "--exclude-standard"], cwd=ROOT, capture_output=True, check=True
-        )
-        for name in listed.stdout.decode().split("\0"):
-            if name and (ROOT / name).is_file():
-                (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(ROOT / name, self.folder / name)
+        copy_work_tree(self.folder)
         self.write_config(self.settings)
 
     def write_config(self, settings: Mapping[str, str]) -> None:
@@ -86,7 +98,7 @@ class Deployment:
         result = subprocess.run(
             ["make", target, *(f"{key}={value}" for key, value in {"STACK": self.stack, **variables}.items())],
             cwd=self.folder,
-            env=users_environment(),
+            env=dict(self.variables),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -106,7 +118,7 @@ class Deployment:
             return subprocess.Popen(
                 ["make", target, f"STACK={self.stack}"],
                 cwd=self.folder,
-                env={**users_environment(), **environment},
+                env={**self.variables, **environment},
                 stdin=subprocess.DEVNULL,
                 stdout=sink,
                 stderr=subprocess.STDOUT,
@@ -122,7 +134,7 @@ class Deployment:
         result = subprocess.run(
             ["sh", "-c", '. ./activate && exec pulumi "$@"', "sh", *arguments, "--stack", self.stack],
             cwd=self.folder,
-            env=users_environment(),
+            env=dict(self.variables),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

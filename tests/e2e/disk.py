@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ops.engine import health
 from tests.e2e.deployed import Deployed
 from toolchain import distribution
 from toolchain.places import Places
 
 BALLAST = "ballast"
+HEALTHY_WITHIN = 180.0
 _ENVIRONMENT = {**os.environ, "PATH": f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"}
 
 
@@ -67,6 +70,10 @@ def data_on_a_small_disk(deployed: Deployed, file: Path, mebibytes: int) -> Iter
     container.stop(timeout=30)
     with small_disk(file, mebibytes, data_of(deployed)):
         container.start()
+        deadline = time.monotonic() + HEALTHY_WITHIN
+        while health(deployed.deployment.container(deployed.homeserver)) != "healthy":
+            assert time.monotonic() < deadline, f"{deployed.homeserver} does not start"
+            time.sleep(0.5)
         yield
 
 

@@ -142,8 +142,15 @@ class Outcome:
 
 
 def _kill(service: str) -> Callable[[Deployed], None]:
-    # From outside: a process that is killed through Docker counts as stopped by hand.
-    return lambda deployed: os.kill(deployed.deployment.container(service).attrs["State"]["Pid"], signal.SIGKILL)
+    def strike(deployed: Deployed) -> None:
+        process = deployed.deployment.container(service).attrs["State"]["Pid"]
+        # From outside: a process that is killed through Docker counts as stopped by hand.
+        os.kill(process, signal.SIGKILL)
+        # The Docker engine calls the container healthy until it has noticed.
+        while deployed.deployment.container(service).attrs["State"]["Pid"] == process:
+            time.sleep(0.02)
+
+    return strike
 
 
 def _restart(service: str) -> Callable[[Deployed], None]:

@@ -1,6 +1,6 @@
 """`make up` is cut off at moments chosen at random, and run again: the same healthy stack, nothing lost, nothing over.
 
-There are twenty interruptions. The run that follows one is cut off itself in about half of the cases, and the first
+There are twenty interruptions. The run that follows one is cut off itself more often than not, and the first
 ones strike while there is no stack yet. The seed is printed with the figures; ``INTERRUPTION_SEED`` repeats its kinds
 and moments, ``INTERRUPTIONS`` says how many.
 """
@@ -142,7 +142,7 @@ def in_rows(kinds: Sequence[str], chance: random.Random) -> list[list[str]]:
     rows: list[list[str]] = [[]]
     for kind in kinds:
         rows[-1].append(kind)
-        if chance.random() < 0.5:
+        if chance.random() < 0.4:
             rows.append([])
     return [row for row in rows if row]
 

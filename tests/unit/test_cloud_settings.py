@@ -115,7 +115,7 @@ def test_a_type_that_the_mainland_does_not_sell_is_refused_there_only() -> None:
     ("kind", "taken"),
     [
         ("ecs.e-c1m2.large", {"cloud_essd", "cloud_essd_entry", "cloud_auto"}),
-        ("ecs.u1-c1m2.large", {"cloud_essd", "cloud_essd_entry", "cloud_auto"}),
+        ("ecs.u1-c1m2.large", {"cloud_essd", "cloud_essd_entry", "cloud_auto", "cloud_ssd", "cloud_efficiency"}),
         ("ecs.t5-c1m2.large", {"cloud_ssd", "cloud_efficiency"}),
         ("ecs.t6-c1m2.large", {"cloud_essd", "cloud_auto", "cloud_ssd", "cloud_efficiency"}),
         ("ecs.c7.large", {"cloud_essd", "cloud_auto", "cloud_ssd", "cloud_efficiency"}),

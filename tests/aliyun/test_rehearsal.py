@@ -1,0 +1,281 @@
+"""The stack ``dev`` of the repository from nothing to nothing on an emulated Aliyun whose instance really boots.
+
+The tests go on where the one before has stopped.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import docker
+import pytest
+
+from ops.docker_host import DockerHost
+from ops.docker_host import run as run_on
+from tests.aliyun.console import Console
+from tests.aliyun.names import names_from, resolver
+from tests.aliyun.rehearsal import Rehearsal
+from tests.e2e.deployment import Deployment
+from tests.e2e.matrix import Account, Matrix
+
+STACK = "dev"
+SERVER_NAME = "dev.example.com"
+NAME = "matrix.dev.example.com"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """What the tests share."""
+
+    rehearsal: Rehearsal
+    deployment: Deployment
+    console: Console
+
+    @property
+    def name_server(self) -> str:
+        """Where the account's names are asked."""
+        return self.rehearsal.environment["EMULATED_ALIYUN_DNS"]
+
+    def outputs(self) -> dict[str, Any]:
+        """Return the outputs of the stack, secrets masked."""
+        outputs: dict[str, Any] = json.loads(self.deployment.make("outputs").stdout)
+        return outputs
+
+    def up(self, *arguments: str, check: bool = True) -> str:
+        """Run a plain `pulumi up`; return what it printed."""
+        done = self.deployment.pulumi("up", "--yes", "--skip-preview", *arguments, check=check)
+        return done.stdout + done.stderr
+
+    def state(self) -> list[dict[str, Any]]:
+        """Return the resources of the state."""
+        resources: list[dict[str, Any]] = json.loads(self.deployment.pulumi("stack", "export").stdout)["deployment"][
+            "resources"
+        ]
+        return resources
+
+    def host(self) -> DockerHost:
+        """Return the host as the state knows it."""
+        exported = json.loads(self.deployment.pulumi("stack", "export", "--show-secrets").stdout)
+        (engine,) = (
+            each["outputs"]
+            for each in exported["deployment"]["resources"]
+            if each["type"] == "matrix:index:DockerEngine"
+        )
+        return DockerHost(
+            address=engine["address"],
+            user=engine["user"],
+            port=int(engine["port"]),
+            host_key=engine["hostKey"],
+            private_key=json.loads(engine["privateKey"]["plaintext"]),
+        )
+
+    def containers(self) -> dict[str, str]:
+        """Return the ids of the containers on the host, by name."""
+        done = run_on(
+            self.host(), "docker", "ps", "--all", "--no-trunc", "--format", "'{{.Names}} {{.ID}}'", seconds=60
+        )
+        assert done.returncode == 0, done.stderr
+        return dict(line.split() for line in done.stdout.splitlines())
+
+    def instance(self) -> dict[str, Any]:
+        """Return the one instance of the account."""
+        (found,) = self.console.ecs("DescribeInstances")["Instances"]["Instance"]
+        instance: dict[str, Any] = found
+        return instance
+
+    def matrix(self) -> Matrix:
+        """Return a client that goes by the stack's names and ports."""
+        return Matrix(f"https://{NAME}", f"https://{NAME}:8448", self.deployment.ca)
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """An emulated Aliyun, and a copy of the program; nothing is deployed yet."""
+    rehearsal = Rehearsal(stack=STACK, folder=tmp_path_factory.mktemp("rehearsal"))
+    client = docker.from_env(timeout=300)
+    try:
+        rehearsal.start()
+        rehearsal.prepare()
+        deployment = rehearsal.deployment()
+        yield Stage(rehearsal=rehearsal, deployment=deployment, console=Console(rehearsal.environment))
+        deployment.client.close()
+    finally:
+        rehearsal.remove(client)
+        client.close()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _names(stage: Stage) -> Iterator[None]:
+    with names_from(stage.name_server, "example.com"):
+        yield
+
+
+@pytest.fixture(scope="module")
+def account(stage: Stage) -> Account:
+    """Somebody who has said something in a room of their own."""
+    matrix = stage.matrix()
+    return matrix.new_account(stage.deployment.make("token").stdout.strip())
+
+
+@pytest.fixture(scope="module")
+def room(stage: Stage, account: Account) -> str:
+    """A room with one message."""
+    matrix = stage.matrix()
+    made = matrix.ask("POST", "/_matrix/client/v3/createRoom", token=account.access_token, json={})
+    room_id = str(made.json()["room_id"])
+    path = f"/_matrix/client/v3/rooms/{room_id}/send/m.room.message/first"
+    said = matrix.ask("PUT", path, token=account.access_token, json={"msgtype": "m.text", "body": "first"})
+    assert said.status_code == 200, said.text
+    return room_id
+
+
+def messages(stage: Stage, account: Account, room: str) -> list[str]:
+    """Return what was said in a room."""
+    path = f"/_matrix/client/v3/rooms/{room}/messages?dir=f"
+    deadline = time.monotonic() + 120
+    while True:
+        try:
+            answer = stage.matrix().ask("GET", path, token=account.access_token)
+            if answer.status_code == 200:
+                events = answer.json()["chunk"]
+                return [each["content"]["body"] for each in events if each["type"] == "m.room.message"]
+        except OSError:
+            pass
+        assert time.monotonic() < deadline, "no answer within two minutes"
+        time.sleep(2)
+
+
+def test_an_up_that_is_killed_on_the_way_is_continued_by_the_next(stage: Stage, tmp_path: Path) -> None:
+    running = stage.deployment.start("up", tmp_path / "up.log")
+    deadline = time.monotonic() + 300
+    # In the middle of it: the instance is asked for, and not there yet.
+    while not stage.console.ecs("DescribeInstances")["Instances"]["Instance"]:
+        assert running.poll() is None, (tmp_path / "up.log").read_text()[-3000:]
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    killed = subprocess.run(
+        ["pkill", "-KILL", "--session", str(os.getsid(running.pid)), "-f", "pulumi-resource-alicloud"], check=False
+    )
+    assert killed.returncode == 0, "no plugin was there to be killed"
+    assert running.wait(timeout=300) != 0
+    told = stage.deployment.make("up").stdout
+    assert "Homeserver answers over TLS" in told
+    instances = stage.console.ecs("DescribeInstances")["Instances"]["Instance"]
+    in_state = {each["id"] for each in stage.state() if each["type"] == "alicloud:ecs/instance:Instance"}
+    assert in_state <= {each["InstanceId"] for each in instances}
+    # The one whose creation was cut off is nobody's: the name says whose it was, and the next up has said so.
+    assert len(instances) == 1, f"left over: {[each['InstanceId'] for each in instances]}, in the state: {in_state}"
+
+
+def test_nothing_changes_by_itself(stage: Stage) -> None:
+    before = stage.containers()
+    stage.up("--expect-no-changes")
+    stage.up("--refresh", "--expect-no-changes")
+    assert stage.containers() == before
+
+
+def test_people_reach_it_by_its_names_with_verified_certificates(stage: Stage, account: Account, room: str) -> None:
+    assert account.user_id.endswith(f":{SERVER_NAME}")
+    assert messages(stage, account, room) == ["first"]
+    outputs = stage.outputs()
+    names = resolver(stage.name_server)
+    assert [each.to_text() for each in names.resolve(NAME, "A")] == [outputs["publicIp"]]
+    (srv,) = names.resolve(f"_matrix-fed._tcp.{SERVER_NAME}", "SRV")
+    assert (srv.port, srv.target.to_text()) == (8448, f"{NAME}.")
+    version = stage.matrix().ask("GET", "/_matrix/federation/v1/version", base=stage.matrix().federation_url)
+    assert version.json()["server"]["name"] == "Synapse"
+
+
+def test_secrets_are_nowhere_in_clear(stage: Stage) -> None:
+    host = stage.host()
+    body = "".join(host.private_key.strip().splitlines()[1:3])
+    exported = stage.deployment.pulumi("stack", "export").stdout
+    assert body not in exported
+    assert body not in "".join(stage.deployment.printed)
+    journal = (stage.rehearsal.account / "journal.jsonl").read_text()
+    assert "PRIVATE KEY" not in journal
+
+
+def test_drift_made_by_hand_is_shown_and_mended(stage: Stage) -> None:
+    group = stage.console.ecs("DescribeSecurityGroups")["SecurityGroups"]["SecurityGroup"][0]["SecurityGroupId"]
+    stage.console.ecs(
+        "RevokeSecurityGroup", SecurityGroupId=group, IpProtocol="tcp", PortRange="8448/8448", SourceCidrIp="0.0.0.0/0"
+    )
+    shown = stage.deployment.pulumi("preview", "--refresh", "--diff").stdout
+    assert re.search(r"\+ alicloud:ecs/securityGroupRule:SecurityGroupRule", shown), shown[-3000:]
+    stage.up("--refresh")
+    stage.up("--refresh", "--expect-no-changes")
+
+
+def test_a_reboot_brings_everything_back(stage: Stage, account: Account, room: str) -> None:
+    before = stage.containers()
+    stage.console.ecs("RebootInstance", InstanceId=stage.instance()["InstanceId"])
+    assert messages(stage, account, room) == ["first"]
+    stage.deployment.make("up")
+    assert stage.containers() == before
+    stage.up("--refresh", "--expect-no-changes")
+
+
+def test_another_tier_restarts_the_host_as_shown_beforehand(stage: Stage, account: Account, room: str) -> None:
+    instance = stage.instance()
+    stage.deployment.pulumi("config", "set", "tier", "2C4G")
+    shown = stage.deployment.pulumi("preview", "--diff").stdout
+    assert re.search(r"~ alicloud:ecs/instance:Instance", shown), shown[-3000:]
+    assert "instanceType" in shown
+    assert not re.search(r"(\+-|-\+|\+|-) alicloud:ecs/", shown), "nothing in the cloud is made or replaced"
+    stage.deployment.make("up")
+    after = stage.instance()
+    assert after["InstanceId"] == instance["InstanceId"]
+    assert after["InstanceType"] != instance["InstanceType"]
+    assert messages(stage, account, room) == ["first"]
+    stage.up("--refresh", "--expect-no-changes")
+
+
+def test_a_new_instance_finds_everything_on_the_old_data_disk(stage: Stage, account: Account, room: str) -> None:
+    before = stage.containers()
+    (urn,) = (each["urn"] for each in stage.state() if each["type"] == "alicloud:ecs/instance:Instance")
+    instance, address = stage.instance()["InstanceId"], stage.outputs()["publicIp"]
+    stage.up("--replace", urn)
+    assert stage.instance()["InstanceId"] != instance
+    assert stage.outputs()["publicIp"] == address
+    assert messages(stage, account, room) == ["first"]
+    assert stage.containers() == before
+    stage.up("--refresh", "--expect-no-changes")
+
+
+def test_what_is_protected_survives_destroy(stage: Stage) -> None:
+    stage.deployment.pulumi("config", "set", "deleteProtection", "true")
+    stage.deployment.make("up")
+    refused = stage.deployment.pulumi("destroy", "--yes", "--skip-preview", check=False)
+    assert refused.returncode != 0
+    assert "protect" in refused.stdout + refused.stderr
+    assert stage.instance()["Status"] == "Running"
+    stage.deployment.pulumi("config", "set", "deleteProtection", "false")
+    stage.deployment.make("up")
+
+
+def test_destroy_leaves_nothing(stage: Stage) -> None:
+    started = time.monotonic()
+    stage.deployment.pulumi("destroy", "--yes", "--skip-preview")
+    print(f"destroy took {time.monotonic() - started:.0f} s")
+    assert stage.console.ecs("DescribeInstances")["Instances"]["Instance"] == []
+    assert stage.console.ecs("DescribeDisks")["Disks"]["Disk"] == []
+    assert stage.console.vpc("DescribeEipAddresses")["EipAddresses"]["EipAddress"] == []
+    assert stage.state() == [] or {each["type"] for each in stage.state()} == {"pulumi:pulumi:Stack"}
+
+
+def test_an_emulation_that_ends_leaves_no_process(stage: Stage) -> None:
+    number = stage.rehearsal.process()
+    assert number is not None
+    stage.rehearsal.stop()
+    with pytest.raises(ProcessLookupError):
+        os.kill(number, signal.SIGCONT)
