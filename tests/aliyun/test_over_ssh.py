@@ -28,6 +28,7 @@ from tests.e2e.matrix import Account, Matrix
 from tests.recording import ROOT
 from tests.registry.conftest import Registry
 from tests.registry.servers import registry_with_tls, running_registry
+from tests.samples import stack_file
 from toolchain.places import Places
 
 INSTANCE = "i-host"
@@ -35,12 +36,15 @@ PORTS = (80, 443, 8448)
 IMAGES: tuple[ImageName, ...] = ("toolbox", "nginx", "synapse", "redis")
 NAME = "matrix.host.test"
 SETTINGS = {
+    # Of a stack on Aliyun, with the host of the tests in place of what would be made there (tests/aliyun/over_ssh.py).
+    **stack_file("dev"),
     "serverName": "host.test",
     "matrixHost": NAME,
+    "dnsDomain": "",
     "homeserver": "synapse",
     "imageSource": "packages",
-    "bindAddress": str(ADDRESS),
     "subnet": "10.89.80.0/24",
+    "deleteProtection": "true",
 }
 
 
