@@ -11,17 +11,20 @@ from pathlib import Path
 
 import pulumi
 
-from components import platform
-from components.docker_engine import DockerEngineArgs, SshHost
+from components import docker_location
+from components.docker_engine import SshHost
+from components.docker_location import DockerLocation
+from config.settings import Settings
 
 HOST_FILE = "host.json"
 PROGRAM = "program.py"
 
 
-def on_the_host(**_: object) -> DockerEngineArgs:
-    """Return the host instead of what the settings say."""
+def on_the_host(settings: Settings) -> DockerLocation:
+    """Return the host, whatever the settings say."""
+    del settings
     host = json.loads(Path(HOST_FILE).read_text())
-    return DockerEngineArgs(
+    return DockerLocation(
         host=SshHost(
             address=pulumi.Output.from_input(host["address"]),
             user=host["user"],
@@ -34,5 +37,5 @@ def on_the_host(**_: object) -> DockerEngineArgs:
 
 
 if __name__ == "__main__":
-    setattr(platform, "DockerEngineArgs", on_the_host)  # noqa: B010 (not a thing that it exports)
+    docker_location.docker_location = on_the_host
     runpy.run_path(PROGRAM, run_name="__main__")

@@ -8,9 +8,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
 import docker
 import pytest
@@ -25,16 +28,23 @@ from tests.e2e.matrix import Account, Matrix
 from tests.recording import ROOT
 from tests.registry.conftest import Registry
 from tests.registry.servers import registry_with_tls, running_registry
+from tests.samples import stack_file
 from toolchain.places import Places
 
 INSTANCE = "i-host"
 PORTS = (80, 443, 8448)
 IMAGES: tuple[ImageName, ...] = ("toolbox", "nginx", "synapse", "redis")
+NAME = "matrix.host.test"
 SETTINGS = {
+    # Of a stack on Aliyun, with the host of the tests in place of what would be made there (tests/aliyun/over_ssh.py).
+    **stack_file("dev"),
+    "serverName": "host.test",
+    "matrixHost": NAME,
+    "dnsDomain": "",
     "homeserver": "synapse",
     "imageSource": "packages",
-    "bindAddress": str(ADDRESS),
     "subnet": "10.89.80.0/24",
+    "deleteProtection": "true",
 }
 
 
@@ -79,7 +89,7 @@ class Remote:
 
     def matrix(self) -> Matrix:
         """Return a client of the deployed homeserver."""
-        return Matrix(f"https://{ADDRESS}", f"https://{ADDRESS}:{PORTS[2]}", self.deployment.ca)
+        return Matrix(f"https://{NAME}", f"https://{NAME}:{PORTS[2]}", self.deployment.ca)
 
 
 def local_images() -> Mapping[str, tuple[str, ...]]:
@@ -131,6 +141,18 @@ def remote(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Remote]:
             registry.clear()
             client.close()
             deployment.client.close()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def name() -> Iterator[None]:
+    """Let the name of the homeserver lead to the host in this process, as its DNS record will."""
+    real = socket.getaddrinfo
+
+    def resolve(host: Any, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 (as it is)
+        return real(str(ADDRESS) if host == NAME else host, *arguments, **options)
+
+    with mock.patch("socket.getaddrinfo", resolve):
+        yield
 
 
 @pytest.fixture(scope="module")
