@@ -33,6 +33,8 @@ LASTS_SECONDS = 12.0
 """How long a fault lasts that somebody has to end."""
 A_DAY = 24 * 60 * 60
 
+_PAGE_SECONDS = 60
+
 
 @dataclass
 class Talk:
@@ -109,12 +111,27 @@ class Talk:
         found: set[str] = set()
         start = ""
         while True:
-            path = f"/_matrix/client/v3/rooms/{self.room}/messages?dir=b&limit=500{start}"
-            page = self.matrix.ask("GET", path, token=self.account.access_token).json()
+            page = self._page(f"/_matrix/client/v3/rooms/{self.room}/messages?dir=b&limit=500{start}")
             found |= {event["content"].get("body", "") for event in page["chunk"]}
             if not page.get("end") or not page["chunk"]:
                 return self.acknowledged - found
             start = f"&from={page['end']}"
+
+    def _page(self, path: str) -> dict[str, Any]:
+        """Return a page of messages. A homeserver that has just come back may still answer 502 for a while."""
+        deadline = time.monotonic() + _PAGE_SECONDS
+        while True:
+            try:
+                answer = self.matrix.ask("GET", path, token=self.account.access_token)
+            except requests.RequestException:
+                if time.monotonic() > deadline:
+                    raise
+            else:
+                if answer.ok:
+                    page: dict[str, Any] = answer.json()
+                    return page
+                assert time.monotonic() < deadline, f"{answer.status_code} {answer.text[:300]}"
+            time.sleep(1)
 
 
 @dataclass(frozen=True, kw_only=True)
