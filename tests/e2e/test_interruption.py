@@ -26,7 +26,7 @@ from tests.e2e.machine import MARK, docker_engine, may_stop_docker_engine, runni
 from tests.e2e.matrix import Account, Matrix
 
 SEED = int(os.environ.get("INTERRUPTION_SEED") or secrets.randbelow(10**6))
-COUNT = int(os.environ.get("INTERRUPTIONS") or 20)
+COUNT = int(os.environ.get("INTERRUPTIONS") or 7)
 FIRST_RUN_SECONDS = 30.0
 """How long a run takes before one was measured. It decides when to strike, and nothing else."""
 KINDS = ("Ctrl-C", "make", "the command", "pulumi", "the plugin", "all at once")
