@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 # The spellings that the plugin reads too, in its order.
-_KEY_IDS: Final = ("ALICLOUD_ACCESS_KEY", "ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABACLOUD_ACCESS_KEY_ID")
+KEY_ID_VARIABLES: Final = ("ALICLOUD_ACCESS_KEY", "ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABACLOUD_ACCESS_KEY_ID")
 _SECRETS: Final = ("ALICLOUD_SECRET_KEY", "ALIBABA_CLOUD_ACCESS_KEY_SECRET", "ALIBABACLOUD_ACCESS_KEY_SECRET")
 _TOKENS: Final = ("ALICLOUD_SECURITY_TOKEN", "ALIBABA_CLOUD_SECURITY_TOKEN", "ALIBABACLOUD_SECURITY_TOKEN")
 _ENDPOINTS: Final = ("ALIBABA_CLOUD_ENDPOINT_ECS", "ECS_ENDPOINT")
@@ -21,7 +21,7 @@ def _first(environment: Mapping[str, str], names: Sequence[str]) -> str:
 
 def has_credentials(environment: Mapping[str, str]) -> bool:
     """Return whether there is an access key."""
-    return bool(_first(environment, _KEY_IDS) and _first(environment, _SECRETS))
+    return bool(_first(environment, KEY_ID_VARIABLES) and _first(environment, _SECRETS))
 
 
 def ecs(environment: Mapping[str, str], region: str) -> Any:  # noqa: ANN401 (the SDK has no types)
@@ -31,7 +31,7 @@ def ecs(environment: Mapping[str, str], region: str) -> Any:  # noqa: ANN401 (th
 
     return Client(
         Config(
-            access_key_id=_first(environment, _KEY_IDS),
+            access_key_id=_first(environment, KEY_ID_VARIABLES),
             access_key_secret=_first(environment, _SECRETS),
             security_token=_first(environment, _TOKENS) or None,
             region_id=region,

@@ -10,9 +10,8 @@ from __future__ import annotations
 from typing import Final
 
 from config.settings import Settings
-from ops.stack import Stack, State
+from ops.stack import INSTANCE_TYPE, Stack, State
 
-INSTANCE_TYPE: Final = "alicloud:ecs/instance:Instance"
 _KEY: Final = "metadataTokens"
 _WITHOUT_TOKENS: Final = "debian_12_"
 

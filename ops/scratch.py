@@ -18,12 +18,12 @@ import yaml
 
 from config.project import PROJECT
 from config.settings import SECRET_KEYS, Settings, parse
+from ops import aliyun_api
 from toolchain.steps import StepFailed
 
 PLACEHOLDERS: Final[Mapping[str, str]] = {name: f"placeholder-{name[:20]}" for name in SECRET_KEYS}
 """What stands for the stack's secrets."""
 
-_ACCESS_KEYS: Final = ("ALICLOUD_ACCESS_KEY", "ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABACLOUD_ACCESS_KEY_ID")
 _OTHER_CREDENTIALS: Final = (
     "ALICLOUD_PROFILE",
     "ALIBABA_CLOUD_PROFILE",
@@ -41,7 +41,7 @@ def with_credentials(environment: Mapping[str, str]) -> dict[str, str]:
     The plugin of Aliyun wants some, and in a preview uses none. The kind of account is named with them: without it the
     plugin asks the billing service.
     """
-    if any(environment.get(name) for name in (*_ACCESS_KEYS, *_OTHER_CREDENTIALS)):
+    if any(environment.get(name) for name in (*aliyun_api.KEY_ID_VARIABLES, *_OTHER_CREDENTIALS)):
         return dict(environment)
     return {
         **environment,

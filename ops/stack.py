@@ -160,21 +160,7 @@ class Stack:
     def remote_host(self) -> DockerHost | None:
         """Return the machine of the stack's Docker engine, where it is another one and the state knows it."""
         exported = json.loads(self.ask("stack", "export", "--show-secrets"))
-        resources: list[Mapping[str, Any]] = exported.get("deployment", {}).get("resources") or []
-        types = {str(each["type"]) for each in resources}
-        if any(each.startswith("alicloud:") for each in types) and INSTANCE_TYPE not in types:
-            return None  # its address and keys are there, it is not
-        for each in resources:
-            outputs = each.get("outputs") or {}
-            if each["type"] == ENGINE_TYPE and "privateKey" in outputs:
-                return DockerHost(
-                    address=outputs["address"],
-                    user=outputs["user"],
-                    port=int(outputs["port"]),
-                    host_key=outputs["hostKey"],
-                    private_key=json.loads(outputs["privateKey"]["plaintext"]),
-                )
-        return None
+        return host_in(exported.get("deployment", {}).get("resources") or [])
 
     @contextlib.contextmanager
     def docker_engine(
@@ -222,6 +208,24 @@ class Stack:
         """Read the state."""
         deployment = json.loads(self.ask("stack", "export")).get("deployment") or {}
         return State(resources=deployment.get("resources") or [], pending=deployment.get("pending_operations") or [])
+
+
+def host_in(resources: Sequence[Mapping[str, Any]]) -> DockerHost | None:
+    """Return the host that a state, exported with its secrets, has; None where there is none."""
+    types = {str(each["type"]) for each in resources}
+    if any(each.startswith("alicloud:") for each in types) and INSTANCE_TYPE not in types:
+        return None  # its address and keys are there, it is not
+    for each in resources:
+        outputs = each.get("outputs") or {}
+        if each["type"] == ENGINE_TYPE and "privateKey" in outputs:
+            return DockerHost(
+                address=outputs["address"],
+                user=outputs["user"],
+                port=int(outputs["port"]),
+                host_key=outputs["hostKey"],
+                private_key=json.loads(outputs["privateKey"]["plaintext"]),
+            )
+    return None
 
 
 def from_arguments(description: str) -> Stack:

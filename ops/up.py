@@ -20,7 +20,7 @@ from ops.repair import alone, repair
 from ops.secrets import make_missing
 from ops.service import Edge
 from ops.stack import LOCAL_STACK, ROOT, Stack, State, from_arguments
-from ops.strays import strays
+from ops.strays import instances, strays
 from toolchain.steps import StepFailed, step
 
 _READY_SECONDS = 60
@@ -38,6 +38,8 @@ def _deploy(stack: Stack) -> None:
     settings = _settle_images(stack)
     state = stack.state()
     server_name.check(stack, state, settings)
+    # The plugin takes the answer to an unknown access key for "there is no such thing": a refresh would forget it all.
+    instances(os.environ, settings)
     settings = metadata_tokens.lower_for_a_new_host(stack, state, settings)
     with stack.docker_engine(settings, wait=docker_host.WAIT_SECONDS) as address:
         if address is None:
@@ -62,7 +64,7 @@ def _deploy(stack: Stack) -> None:
         _wait_until_healthy(client, stack)
     with step("Homeserver answers over TLS"):
         _wait_until_it_serves(stack, settings)
-    for each in strays(os.environ, stack, settings):
+    for each in strays(instances(os.environ, settings), stack.state()):
         print(f"\n{each}")
     print(f"\n{outputs['nextSteps']}")
 

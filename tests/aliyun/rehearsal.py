@@ -24,6 +24,7 @@ import docker
 import yaml
 
 from config.project import PROJECT
+from ops.scratch import plain_texts
 from tests.aliyun.emulation.hosts import INTERNET, remove_all
 from tests.e2e.deployment import Deployment, copy_work_tree
 from tests.recording import ROOT
@@ -82,14 +83,8 @@ class Rehearsal:
 
         """
         file = ROOT / f"Pulumi.{self.stack}.yaml"
-        document: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8")) if file.exists() else {}
-        prefix = f"{PROJECT}:"
         # Secrets are sealed by another passphrase than the copy has; it makes its own.
-        plain = {
-            key.removeprefix(prefix): str(value)
-            for key, value in (document.get("config") or {}).items()
-            if key.startswith(prefix) and not isinstance(value, dict)
-        }
+        plain = plain_texts(file) if file.exists() else {}
         if plain.get("target") != "aliyun":
             raise StepFailed(
                 step=f"stack {self.stack}",

@@ -21,6 +21,7 @@ import pytest
 
 from ops.docker_host import DockerHost
 from ops.docker_host import run as run_on
+from ops.stack import INSTANCE_TYPE, host_in
 from tests.aliyun.console import Console, UnansweredError
 from tests.aliyun.names import names_from, resolver
 from tests.aliyun.rehearsal import Rehearsal
@@ -65,18 +66,9 @@ class Stage:
     def host(self) -> DockerHost:
         """Return the host as the state knows it."""
         exported = json.loads(self.deployment.pulumi("stack", "export", "--show-secrets").stdout)
-        (engine,) = (
-            each["outputs"]
-            for each in exported["deployment"]["resources"]
-            if each["type"] == "matrix:index:DockerEngine"
-        )
-        return DockerHost(
-            address=engine["address"],
-            user=engine["user"],
-            port=int(engine["port"]),
-            host_key=engine["hostKey"],
-            private_key=json.loads(engine["privateKey"]["plaintext"]),
-        )
+        host = host_in(exported["deployment"]["resources"])
+        assert host is not None
+        return host
 
     def containers(self) -> dict[str, str]:
         """Return the ids of the containers on the host, by name."""
@@ -176,7 +168,7 @@ def test_an_up_that_is_killed_on_the_way_is_continued_by_the_next(stage: Stage, 
     assert running.wait(timeout=300) != 0
     told = stage.deployment.make("up").stdout
     assert "Homeserver answers over TLS" in told
-    (used,) = (each["id"] for each in stage.state() if each["type"] == "alicloud:ecs/instance:Instance")
+    (used,) = (each["id"] for each in stage.state() if each["type"] == INSTANCE_TYPE)
     strays = {each["InstanceId"] for each in stage.instances()} - {used}
     # Whose creation was cut off, Pulumi has never heard of. A person is told.
     for stray in strays:
@@ -251,7 +243,7 @@ def test_another_tier_restarts_the_host_as_shown_beforehand(stage: Stage, accoun
 
 def test_a_new_instance_finds_everything_on_the_old_data_disk(stage: Stage, account: Account, room: str) -> None:
     before = stage.containers()
-    (urn,) = (each["urn"] for each in stage.state() if each["type"] == "alicloud:ecs/instance:Instance")
+    (urn,) = (each["urn"] for each in stage.state() if each["type"] == INSTANCE_TYPE)
     instance, address = stage.instance()["InstanceId"], stage.outputs()["publicIp"]
     stage.up("--replace", urn)
     assert stage.instance()["InstanceId"] != instance

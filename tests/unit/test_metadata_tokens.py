@@ -8,8 +8,8 @@ from unittest import mock
 import pytest
 
 from config.settings import parse
-from ops.metadata_tokens import INSTANCE_TYPE, lower_for_a_new_host, raise_for_a_host_that_is_there
-from ops.stack import Stack, State
+from ops.metadata_tokens import lower_for_a_new_host, raise_for_a_host_that_is_there
+from ops.stack import INSTANCE_TYPE, Stack, State
 from tests.samples import ALIYUN, LOCAL, SECRETS
 
 HOST = State(resources=[{"type": INSTANCE_TYPE, "id": "i-1"}], pending=[])
