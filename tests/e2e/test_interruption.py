@@ -1,8 +1,8 @@
 """`make up` is cut off at moments chosen at random, and run again: the same healthy stack, nothing lost, nothing over.
 
-There are twenty interruptions. The run that follows one is cut off itself more often than not, and the first
-ones strike while there is no stack yet. The seed is printed with the figures; ``INTERRUPTION_SEED`` repeats its kinds
-and moments, ``INTERRUPTIONS`` says how many.
+There is one interruption of each kind, or as many as ``INTERRUPTIONS`` says. The run that follows one is cut off itself
+more often than not, and the first ones strike while there is no stack yet. The seed is printed with the figures;
+``INTERRUPTION_SEED`` repeats its kinds and moments.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from tests.e2e.machine import MARK, docker_engine, may_stop_docker_engine, runni
 from tests.e2e.matrix import Account, Matrix
 
 SEED = int(os.environ.get("INTERRUPTION_SEED") or secrets.randbelow(10**6))
-COUNT = int(os.environ.get("INTERRUPTIONS") or 7)
 FIRST_RUN_SECONDS = 30.0
 """How long a run takes before one was measured. It decides when to strike, and nothing else."""
 KINDS = ("Ctrl-C", "make", "the command", "pulumi", "the plugin", "all at once")
 KINDS_WITH_ENGINE = (*KINDS, "the Docker engine", "all at once, and the Docker engine")
+COUNT = int(os.environ.get("INTERRUPTIONS") or len(KINDS_WITH_ENGINE))
 OF_THE_ENGINE = ("dockerd", "containerd", "docker-proxy")
 """A Docker engine that a run has started is marked like the run."""
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from ops import repair
+from ops.stack import State
 from toolchain.steps import StepFailed, step
 
 
@@ -23,6 +24,10 @@ class FakeStack:
     def __init__(self, folder: Path) -> None:
         self.lock_folder = folder
         self.asked: list[tuple[str, ...]] = []
+        self.pending = False
+
+    def state(self) -> State:
+        return State(resources=[], pending=[{"type": "creating"}] if self.pending else [])
 
     def ask(self, *arguments: str) -> str:
         self.asked.append(arguments)
@@ -86,3 +91,10 @@ def test_a_run_that_goes_on_is_waited_for(stack: FakeStack, tmp_path: Path) -> N
         locked(stack, process.pid)
         release(stack)
         assert process.poll() is not None, "its lock was cancelled while it worked"
+
+
+def test_a_stack_whose_host_is_not_there_yet_is_put_right_too(stack: FakeStack) -> None:
+    locked(stack, 0)
+    stack.pending = True
+    repair.repair(None, stack)  # type: ignore[arg-type]
+    assert stack.asked == [("cancel", "--yes"), ("refresh", "--yes", "--skip-preview", "--clear-pending-creates")]
