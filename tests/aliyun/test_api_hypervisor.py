@@ -14,11 +14,11 @@ import pytest
 from tests.aliyun.account import NEWER_IMAGE, PUBLIC_KEY, Account, Clock
 from tests.aliyun.console import Console
 from tests.aliyun.emulation.emulation import Emulation, Options
-from tests.aliyun.emulation.hypervisor import Guest, HypervisorError, IngressRule
+from tests.aliyun.emulation.hypervisor import Guest, Hypervisor, HypervisorError, IngressRule
 
 
 @final
-class Recording:
+class Recording(Hypervisor):
     """Remembers what it was asked for, instances and disks by their kind only; fails when told to."""
 
     def __init__(self) -> None:
