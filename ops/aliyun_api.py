@@ -26,8 +26,8 @@ def has_credentials(environment: Mapping[str, str]) -> bool:
 
 def ecs(environment: Mapping[str, str], region: str) -> Any:  # noqa: ANN401 (the SDK has no types)
     """Return a client with the credentials and the endpoint of the environment."""
-    from alibabacloud_ecs20140526.client import Client  # type: ignore[import-untyped]  # noqa: PLC0415
-    from alibabacloud_tea_openapi.utils_models import Config  # type: ignore[import-untyped]  # noqa: PLC0415
+    from alibabacloud_ecs20140526.client import Client  # noqa: PLC0415
+    from alibabacloud_tea_openapi.utils_models import Config  # noqa: PLC0415
 
     return Client(
         Config(
@@ -45,7 +45,7 @@ def ecs(environment: Mapping[str, str], region: str) -> Any:  # noqa: ANN401 (th
 
 def errors() -> tuple[type[Exception], ...]:
     """Return what the client raises."""
-    from darabonba.exceptions import DaraException, UnretryableException  # type: ignore[import-untyped]  # noqa: PLC0415
+    from darabonba.exceptions import DaraException, UnretryableException  # noqa: PLC0415
 
     return DaraException, UnretryableException
 

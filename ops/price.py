@@ -72,7 +72,7 @@ def quote(ask: Ask, cloud: CloudSettings, unit: str) -> Quote:
 def client(environment: Mapping[str, str], region: str) -> Ask:
     """Return the API behind a function, with the credentials and the endpoint of the environment."""
     # Imported here: it is there for stacks on Aliyun only, and large.
-    from alibabacloud_ecs20140526.models import DescribePriceRequest  # type: ignore[import-untyped]  # noqa: PLC0415
+    from alibabacloud_ecs20140526.models import DescribePriceRequest  # noqa: PLC0415
 
     api = aliyun_api.ecs(environment, region)
 

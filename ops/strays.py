@@ -30,7 +30,7 @@ def instances(environment: Mapping[str, str], settings: Settings) -> list[Mappin
     """
     if settings.cloud is None or not aliyun_api.has_credentials(environment):
         return []
-    from alibabacloud_ecs20140526.models import DescribeInstancesRequest  # type: ignore[import-untyped]  # noqa: PLC0415
+    from alibabacloud_ecs20140526.models import DescribeInstancesRequest  # noqa: PLC0415
 
     region = settings.cloud.region
     tags = [{"Key": key, "Value": value} for key, value in Ownership(stack=settings.stack).tags.items()]

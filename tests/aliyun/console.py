@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, final
 
-from alibabacloud_tea_openapi import utils_models  # type: ignore[import-untyped]
-from alibabacloud_tea_openapi.client import Client  # type: ignore[import-untyped]
-from darabonba.exceptions import DaraException, UnretryableException  # type: ignore[import-untyped]
-from darabonba.runtime import RuntimeOptions  # type: ignore[import-untyped]
+from alibabacloud_tea_openapi import utils_models
+from alibabacloud_tea_openapi.client import Client
+from darabonba.exceptions import DaraException, UnretryableException
+from darabonba.runtime import RuntimeOptions
 
 from tests.aliyun.emulation.actions import ALIDNS, ECS, VPC
 

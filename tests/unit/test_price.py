@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from alibabacloud_ecs20140526.models import DescribePriceRequest  # type: ignore[import-untyped]
+from alibabacloud_ecs20140526.models import DescribePriceRequest
 
 from config.cloud import CloudSettings
 from ops.aliyun_api import has_credentials
