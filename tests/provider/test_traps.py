@@ -134,7 +134,7 @@ def test_a_one_shot_that_fails_is_a_created_resource(lab: Lab) -> None:
 
 
 def test_uploads_are_refused_by_a_read_only_root(lab: Lab) -> None:
-    with pytest.raises(AssertionError, match="read-only"):
+    with pytest.raises(PluginError, match="read-only"):
         lab.create(
             entrypoints=["busybox", "true"], mustRun=False, readOnly=True, uploads=[{"file": "/f", "content": "x"}]
         )
