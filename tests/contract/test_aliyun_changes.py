@@ -36,6 +36,8 @@ CHANGES: Mapping[str, tuple[str, set[str]]] = {
     "dnsServers": ("223.5.5.5", set()),
     "registration": ("closed", set()),
     "redis": ("false", set()),
+    "monitoring": ("lite", set()),
+    "prometheusPort": ("9091", set()),
     "deleteProtection": ("false", {"host", "data", "public-address"}),
     "zone": ("cn-hangzhou-j", {"vswitch", "data", "host"}),
     "accountType": ("International", set()),
@@ -52,7 +54,7 @@ CHANGES: Mapping[str, tuple[str, set[str]]] = {
     "dnsTtl": ("1200", RECORDS),
 }
 # They make another stack.
-FIXED = {"target", "dockerHost", "serverName", "region"}
+FIXED = {"target", "dockerHost", "dockerRoot", "serverName", "region"}
 
 
 def clouds(recording: Recording) -> Mapping[str, object]:
