@@ -17,7 +17,7 @@ from typing import Final, Literal, final
 
 from config.errors import LockError
 
-ImageName = Literal["base", "toolbox", "nginx", "redis", "synapse", "dendrite", "conduit"]
+ImageName = Literal["base", "toolbox", "nginx", "redis", "synapse", "dendrite", "conduit", "prometheus"]
 ImageSource = Literal["registry", "packages"]
 
 IMAGES_FOLDER: Final = "images"
@@ -102,6 +102,15 @@ CATALOGUE: Final[Mapping[ImageName, CatalogueEntry]] = MappingProxyType(
                 version="0.10.12",
                 reference="docker.io/matrixconduit/matrix-conduit:v0.10.12",
                 recipe=False,
+            ),
+            CatalogueEntry(
+                name="prometheus",
+                version="2.55.1",
+                # The last of the second generation, whose command line and config Debian's has too.
+                reference="docker.io/prom/prometheus:v2.55.1",
+                recipe=True,
+                built_from="base",
+                package_version="2.42.0",
             ),
         )
     },
