@@ -64,6 +64,14 @@ class Settings:
     upload_limit: int = key(parsing.size, "20 MiB")
     """Bytes; one value for Nginx and homeserver, so that both refuse the same upload."""
     federation: bool = key(parsing.boolean, "true")
+    discovery: Literal["wellknown", "srv"] = key(parsing.one_of("wellknown", "srv"), "wellknown")
+    """How other homeservers find this one: by a document on ``serverName``, port 443, or by an SRV record."""
+    federation_private_ranges: tuple[IPv4Network, ...] = key(parsing.private_ranges, "")
+    """Private addresses that other homeservers may have. All others stay closed: anybody can name one."""
+    extra_ca: str = key(parsing.certificates, "")
+    """PEM of CAs that are trusted besides the public ones."""
+    dns_servers: tuple[str, ...] = key(parsing.addresses, "")
+    """Resolvers of the containers that ask for names; empty: the Docker engine's own."""
     registration: Literal["token", "closed"] = key(parsing.one_of("token", "closed"), "token")
     redis: bool = key(parsing.boolean, "true")
     monitoring: Literal["off", "lite", "full"] = key(parsing.one_of("off", "lite", "full"), "off")
@@ -87,8 +95,8 @@ class Settings:
 
     @property
     def federation_address(self) -> str:
-        """Host and port other homeservers connect to, as the well-known document tells it."""
-        return f"{self.matrix_host}:{self.https_port}"
+        """Host and port other homeservers connect to, as the well-known document or the SRV record tells it."""
+        return f"{self.matrix_host}:{self.federation_port if self.discovery == 'srv' else self.https_port}"
 
 
 KEYS: Final[Mapping[str, Key]] = MappingProxyType(
@@ -196,7 +204,8 @@ def _parse_values(target: Target, texts: Mapping[str, str], problems: list[Probl
         except parsing.UnacceptableError as error:
             # A default that cannot be read follows from another key, and that one is told.
             if text:
-                problems.append(problem(name, json.dumps(text, ensure_ascii=False), error.expected, error.example))
+                found = json.dumps(text, ensure_ascii=False) if error.shown else "(not shown)"
+                problems.append(problem(name, found, error.expected, error.example))
     return values
 
 

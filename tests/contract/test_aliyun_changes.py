@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import cache
 
 import pytest
+import trustme
 
 from config.alert_settings import AlertSettings
 from config.keys import keys_of
@@ -31,6 +32,10 @@ CHANGES: Mapping[str, tuple[str, set[str]]] = {
     "subnet": ("10.89.66.0/24", set()),
     "uploadLimit": ("30 MiB", set()),
     "federation": ("false", {"ingress-8448", "dns-federation", "dns-federation-deprecated"}),
+    "discovery": ("srv", set()),
+    "federationPrivateRanges": ("10.20.0.0/16", set()),
+    "extraCa": (trustme.CA().cert_pem.bytes().decode(), set()),
+    "dnsServers": ("223.5.5.5", set()),
     "registration": ("closed", set()),
     "redis": ("false", set()),
     "deleteProtection": ("false", {"host", "data", "public-address"}),

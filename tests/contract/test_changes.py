@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import pytest
+import trustme
 
 from config.alert_settings import AlertSettings
 from config.cloud import CloudSettings
@@ -69,6 +70,10 @@ CHANGES: Mapping[str, Change] = {
     "subnet": change("10.89.66.0/24", *EVERYTHING),
     "uploadLimit": change("30 MiB", HOMESERVER, "nginx"),
     "federation": change("false", HOMESERVER, "nginx"),
+    "discovery": change("srv", HOMESERVER, "nginx", synapse=("nginx",)),
+    "federationPrivateRanges": change("10.20.0.0/16", synapse=(HOMESERVER,)),
+    "extraCa": change(trustme.CA().cert_pem.bytes().decode(), HOMESERVER),
+    "dnsServers": change("223.5.5.5", HOMESERVER),
     "registration": change("closed", HOMESERVER),
     "redis": change("false", "redis", synapse=("redis", HOMESERVER)),
     "deleteProtection": change("false"),
