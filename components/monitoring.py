@@ -17,12 +17,11 @@ from components.services.mtail import Mtail, MtailArgs
 from components.services.node_exporter import NodeExporter, NodeExporterArgs
 from components.services.prometheus import Prometheus, PrometheusArgs
 from components.services.redis_exporter import RedisExporter, RedisExporterArgs
+from config.alerts import render_rules, rule_file
 from config.homeservers import HOMESERVERS
 from config.probes import probes
 from config.scraping import HOMESERVER_ALIAS, ScrapeJob
 from config.settings import secret
-
-_NO_RULES = "groups: []\n"
 
 
 @final
@@ -60,7 +59,13 @@ def monitoring(args: MonitoringArgs) -> None:
     jobs = [node.job, *(_inside(args, node) if settings.monitoring == "full" else [])]
     Prometheus(
         "prometheus",
-        PrometheusArgs(platform=platform, jobs=jobs, probes=asked, blackbox=blackbox.address, rules=_NO_RULES),
+        PrometheusArgs(
+            platform=platform,
+            jobs=jobs,
+            probes=asked,
+            blackbox=blackbox.address,
+            rules=render_rules(rule_file(settings)),
+        ),
         options,
     )
 

@@ -59,6 +59,17 @@ def boolean(text: str) -> bool:
     return text == "true"
 
 
+def whole_number(lowest: int, highest: int, unit: str, example: str) -> Parser[int]:
+    """Accept a whole number in a range."""
+
+    def parse(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and lowest <= int(text) <= highest):
+            raise UnacceptableError(f"a whole number of {unit} from {lowest} to {highest}", example)
+        return int(text)
+
+    return parse
+
+
 def host_name(text: str) -> str:
     """Accept a DNS name in lower case, without port: the form every Matrix server name of ours has."""
     labels = text.split(".")

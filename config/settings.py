@@ -14,7 +14,8 @@ from typing import Any, Final, Literal, final
 
 import pulumi
 
-from config import cloud, parsing
+from config import alert_parsing, alert_settings, cloud, parsing
+from config.alert_settings import AlertSettings, Receiver, tells
 from config.catalogue import ImageSource
 from config.cloud import CloudSettings
 from config.errors import ConfigError, Problem, problem
@@ -37,11 +38,12 @@ def _usual_matrix_host(texts: Mapping[str, str]) -> str | None:
 @final
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What a stack is to be: plain data, known at preview. Each field but ``stack`` and ``cloud`` is a key."""
+    """What a stack is to be: plain data, known at preview. Each field but the first three is a key."""
 
     stack: str
     cloud: CloudSettings | None
     """None on a local stack."""
+    alerting: AlertSettings
     target: Target = key(parsing.one_of(*TARGETS))
     tier: TierName = key(parsing.one_of(*TIER_NAMES))
     server_name: str = key_by_target(parsing.host_name, local=LOCALHOST, aliyun=None)
@@ -113,7 +115,9 @@ class Settings:
         return f"{self.matrix_host}:{self.federation_port if self.discovery == 'srv' else self.https_port}"
 
 
-KEYS: Final[Mapping[str, Key]] = MappingProxyType({**keys_of(Settings), **keys_of(CloudSettings)})
+KEYS: Final[Mapping[str, Key]] = MappingProxyType(
+    {**keys_of(Settings), **keys_of(AlertSettings), **keys_of(CloudSettings)}
+)
 
 _Condition = Callable[[Mapping[str, object]], bool]
 
@@ -135,6 +139,14 @@ def _registers_by_token(values: Mapping[str, object]) -> bool:
     return values.get("registration") == "token" and not _on_dendrite(values)
 
 
+def _tells(receiver: Receiver) -> _Condition:
+    return lambda values: tells(receiver, values)
+
+
+def _logs_in_to_mail_server(values: Mapping[str, object]) -> bool:
+    return tells("smtp", values) and bool(values.get("smtpUser"))
+
+
 @final
 @dataclass(frozen=True, kw_only=True)
 class SecretKey:
@@ -142,6 +154,9 @@ class SecretKey:
 
     parse: Callable[[str], str]
     needed: _Condition
+    placeholder: str = ""
+    """What stands in for it in a preview without secrets. Unless it is empty the secret comes from somebody else, and
+    `make secrets` cannot make it."""
 
 
 SECRET_KEYS: Final[Mapping[str, SecretKey]] = MappingProxyType(
@@ -154,6 +169,41 @@ SECRET_KEYS: Final[Mapping[str, SecretKey]] = MappingProxyType(
         "synapseRegistrarPassword": SecretKey(parse=parsing.secret, needed=_on_synapse),
         "dendriteRegistrationSecret": SecretKey(parse=parsing.secret, needed=_on_dendrite),
         "canaryPassword": SecretKey(parse=parsing.secret, needed=_has_canary),
+        "dingtalkAddress": SecretKey(
+            parse=alert_parsing.DINGTALK,
+            needed=_tells("dingtalk"),
+            placeholder="https://placeholder.invalid/robot/send?access_token=dingtalk",
+        ),
+        "dingtalkSecret": SecretKey(
+            parse=alert_parsing.signing_secret, needed=_tells("dingtalk"), placeholder="placeholder-dingtalk"
+        ),
+        "wecomAddress": SecretKey(
+            parse=alert_parsing.WECOM,
+            needed=_tells("wecom"),
+            placeholder="https://placeholder.invalid/cgi-bin/webhook/send?key=wecom",
+        ),
+        "feishuAddress": SecretKey(
+            parse=alert_parsing.FEISHU,
+            needed=_tells("feishu"),
+            placeholder="https://placeholder.invalid/open-apis/bot/v2/hook/feishu",
+        ),
+        "feishuSecret": SecretKey(
+            parse=alert_parsing.signing_secret, needed=_tells("feishu"), placeholder="placeholder-feishu"
+        ),
+        "webhookAddress": SecretKey(
+            parse=alert_parsing.any_address,
+            needed=_tells("webhook"),
+            placeholder="https://placeholder.invalid/webhook",
+        ),
+        "webhookSecret": SecretKey(parse=parsing.secret, needed=_tells("webhook")),
+        "heartbeatAddress": SecretKey(
+            parse=alert_parsing.any_address,
+            needed=_tells("heartbeat"),
+            placeholder="https://placeholder.invalid/heartbeat",
+        ),
+        "smtpPassword": SecretKey(
+            parse=alert_parsing.mail_password, needed=_logs_in_to_mail_server, placeholder="placeholder-smtp"
+        ),
     },
 )
 
@@ -209,12 +259,9 @@ def _secret_problems(
     for name, each in SECRET_KEYS.items():
         text = texts.get(name, "")
         full_name = f"{PROJECT}:{name}"
-        command = f"make secrets STACK={stack}"
         if not text:
             if each.needed(values):
-                problems.append(
-                    Problem(key=full_name, value="(not set)", expected="a secret", remedy=f"{command} (makes it)")
-                )
+                problems.append(_missing_secret(stack, name, each))
             continue
         if name not in sealed:
             problems.append(
@@ -237,6 +284,17 @@ def _secret_problems(
                 )
             )
     return problems
+
+
+def _missing_secret(stack: str, name: str, each: SecretKey) -> Problem:
+    expected, remedy = "a secret", f"make secrets STACK={stack} (makes it)"
+    if each.placeholder:
+        remedy = f"pulumi config set --secret {name}"
+        try:
+            each.parse("")
+        except parsing.UnacceptableError as error:
+            expected = error.expected
+    return Problem(key=f"{PROJECT}:{name}", value="(not set)", expected=expected, remedy=remedy)
 
 
 _OTHER_PORTS: Final = MappingProxyType(
@@ -294,6 +352,7 @@ def parse(stack: str, texts: Mapping[str, str], sealed: Collection[str]) -> Sett
     values = _parse_values(target, texts, problems)
     problems += _port_problems(values)
     problems += _monitoring_problems(values)
+    problems += alert_settings.problems(values)
     if target == "aliyun":
         problems += cloud.problems(values)
     problems += _secret_problems(stack, texts, sealed, values)
@@ -303,6 +362,7 @@ def parse(stack: str, texts: Mapping[str, str], sealed: Collection[str]) -> Sett
     return Settings(
         stack=stack,
         cloud=CloudSettings(**_arguments(CloudSettings, values)) if target == "aliyun" else None,
+        alerting=AlertSettings(**_arguments(AlertSettings, values)),
         **_arguments(Settings, values),
     )
 
