@@ -8,7 +8,7 @@ TESTS = MATRIX_ENV=test && . ./activate &&
 
 .DEFAULT_GOAL := help
 .PHONY: help up preview price status outputs token invite down purge secrets images pin toolchain toolchain-test test lint \
-        test-hosts reliability outages golden rehearse rehearse-down
+        reliability outages golden rehearse rehearse-down
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -67,9 +67,6 @@ lint: toolchain-test ## types and style
 
 test: toolchain-test ## all tests
 	@$(TESTS) sh tests/run
-
-test-hosts: toolchain-test ## the tests whose hosts boot on this machine: half an hour, and not part of `make test`
-	@$(TESTS) exec pytest tests/aliyun/test_host.py tests/aliyun/test_over_ssh.py tests/aliyun/test_rehearsal.py
 
 reliability: toolchain-test ## let things break in stacks of the tests; write docs/reliability.md and aliyun-faults.md anew
 	@$(TESTS) env WRITE_RELIABILITY=1 pytest -q tests/e2e/test_faults.py tests/aliyun/test_plugin_faults.py
