@@ -14,7 +14,8 @@ from typing import Any, Final, Literal, final
 
 import pulumi
 
-from config import cloud, parsing
+from config import alert_parsing, alert_settings, cloud, parsing
+from config.alert_settings import AlertSettings, Receiver, tells
 from config.catalogue import ImageSource
 from config.cloud import CloudSettings
 from config.errors import ConfigError, Problem, problem
@@ -35,11 +36,12 @@ def _usual_matrix_host(texts: Mapping[str, str]) -> str | None:
 @final
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What a stack is to be: plain data, known at preview. Each field but ``stack`` and ``cloud`` is a key."""
+    """What a stack is to be: plain data, known at preview. Each field but the first three is a key."""
 
     stack: str
     cloud: CloudSettings | None
     """None on a local stack."""
+    alerting: AlertSettings
     target: Target = key(parsing.one_of(*TARGETS))
     tier: TierName = key(parsing.one_of(*TIER_NAMES))
     server_name: str = key_by_target(parsing.host_name, local=LOCALHOST, aliyun=None)
@@ -62,8 +64,17 @@ class Settings:
     upload_limit: int = key(parsing.size, "20 MiB")
     """Bytes; one value for Nginx and homeserver, so that both refuse the same upload."""
     federation: bool = key(parsing.boolean, "true")
+    discovery: Literal["wellknown", "srv"] = key(parsing.one_of("wellknown", "srv"), "wellknown")
+    """How other homeservers find this one: by a document on ``serverName``, port 443, or by an SRV record."""
+    federation_private_ranges: tuple[IPv4Network, ...] = key(parsing.private_ranges, "")
+    """Private addresses that other homeservers may have. All others stay closed: anybody can name one."""
+    extra_ca: str = key(parsing.certificates, "")
+    """PEM of CAs that are trusted besides the public ones."""
+    dns_servers: tuple[str, ...] = key(parsing.addresses, "")
+    """Resolvers of the containers that ask for names; empty: the Docker engine's own."""
     registration: Literal["token", "closed"] = key(parsing.one_of("token", "closed"), "token")
     redis: bool = key(parsing.boolean, "true")
+    monitoring: Literal["off", "lite", "full"] = key(parsing.one_of("off", "lite", "full"), "off")
     delete_protection: bool = key(parsing.boolean, "true")
 
     @property
@@ -84,11 +95,13 @@ class Settings:
 
     @property
     def federation_address(self) -> str:
-        """Host and port other homeservers connect to, as the well-known document tells it."""
-        return f"{self.matrix_host}:{self.https_port}"
+        """Host and port other homeservers connect to, as the well-known document or the SRV record tells it."""
+        return f"{self.matrix_host}:{self.federation_port if self.discovery == 'srv' else self.https_port}"
 
 
-KEYS: Final[Mapping[str, Key]] = MappingProxyType({**keys_of(Settings), **keys_of(CloudSettings)})
+KEYS: Final[Mapping[str, Key]] = MappingProxyType(
+    {**keys_of(Settings), **keys_of(AlertSettings), **keys_of(CloudSettings)}
+)
 
 _Condition = Callable[[Mapping[str, object]], bool]
 
@@ -105,6 +118,14 @@ def _registers_by_token(values: Mapping[str, object]) -> bool:
     return values.get("registration") == "token" and not _on_dendrite(values)
 
 
+def _tells(receiver: Receiver) -> _Condition:
+    return lambda values: tells(receiver, values)
+
+
+def _logs_in_to_mail_server(values: Mapping[str, object]) -> bool:
+    return tells("smtp", values) and bool(values.get("smtpUser"))
+
+
 @final
 @dataclass(frozen=True, kw_only=True)
 class SecretKey:
@@ -112,6 +133,9 @@ class SecretKey:
 
     parse: Callable[[str], str]
     needed: _Condition
+    placeholder: str = ""
+    """What stands in for it in a preview without secrets. Unless it is empty the secret comes from somebody else, and
+    `make secrets` cannot make it."""
 
 
 SECRET_KEYS: Final[Mapping[str, SecretKey]] = MappingProxyType(
@@ -123,6 +147,41 @@ SECRET_KEYS: Final[Mapping[str, SecretKey]] = MappingProxyType(
         "synapseFormSecret": SecretKey(parse=parsing.secret, needed=_on_synapse),
         "synapseRegistrarPassword": SecretKey(parse=parsing.secret, needed=_on_synapse),
         "dendriteRegistrationSecret": SecretKey(parse=parsing.secret, needed=_on_dendrite),
+        "dingtalkAddress": SecretKey(
+            parse=alert_parsing.DINGTALK,
+            needed=_tells("dingtalk"),
+            placeholder="https://placeholder.invalid/robot/send?access_token=dingtalk",
+        ),
+        "dingtalkSecret": SecretKey(
+            parse=alert_parsing.signing_secret, needed=_tells("dingtalk"), placeholder="placeholder-dingtalk"
+        ),
+        "wecomAddress": SecretKey(
+            parse=alert_parsing.WECOM,
+            needed=_tells("wecom"),
+            placeholder="https://placeholder.invalid/cgi-bin/webhook/send?key=wecom",
+        ),
+        "feishuAddress": SecretKey(
+            parse=alert_parsing.FEISHU,
+            needed=_tells("feishu"),
+            placeholder="https://placeholder.invalid/open-apis/bot/v2/hook/feishu",
+        ),
+        "feishuSecret": SecretKey(
+            parse=alert_parsing.signing_secret, needed=_tells("feishu"), placeholder="placeholder-feishu"
+        ),
+        "webhookAddress": SecretKey(
+            parse=alert_parsing.any_address,
+            needed=_tells("webhook"),
+            placeholder="https://placeholder.invalid/webhook",
+        ),
+        "webhookSecret": SecretKey(parse=parsing.secret, needed=_tells("webhook")),
+        "heartbeatAddress": SecretKey(
+            parse=alert_parsing.any_address,
+            needed=_tells("heartbeat"),
+            placeholder="https://placeholder.invalid/heartbeat",
+        ),
+        "smtpPassword": SecretKey(
+            parse=alert_parsing.mail_password, needed=_logs_in_to_mail_server, placeholder="placeholder-smtp"
+        ),
     },
 )
 
@@ -145,7 +204,8 @@ def _parse_values(target: Target, texts: Mapping[str, str], problems: list[Probl
         except parsing.UnacceptableError as error:
             # A default that cannot be read follows from another key, and that one is told.
             if text:
-                problems.append(problem(name, json.dumps(text, ensure_ascii=False), error.expected, error.example))
+                found = json.dumps(text, ensure_ascii=False) if error.shown else "(not shown)"
+                problems.append(problem(name, found, error.expected, error.example))
     return values
 
 
@@ -177,12 +237,9 @@ def _secret_problems(
     for name, each in SECRET_KEYS.items():
         text = texts.get(name, "")
         full_name = f"{PROJECT}:{name}"
-        command = f"make secrets STACK={stack}"
         if not text:
             if each.needed(values):
-                problems.append(
-                    Problem(key=full_name, value="(not set)", expected="a secret", remedy=f"{command} (makes it)")
-                )
+                problems.append(_missing_secret(stack, name, each))
             continue
         if name not in sealed:
             problems.append(
@@ -205,6 +262,17 @@ def _secret_problems(
                 )
             )
     return problems
+
+
+def _missing_secret(stack: str, name: str, each: SecretKey) -> Problem:
+    expected, remedy = "a secret", f"make secrets STACK={stack} (makes it)"
+    if each.placeholder:
+        remedy = f"pulumi config set --secret {name}"
+        try:
+            each.parse("")
+        except parsing.UnacceptableError as error:
+            expected = error.expected
+    return Problem(key=f"{PROJECT}:{name}", value="(not set)", expected=expected, remedy=remedy)
 
 
 _OTHER_PORTS: Final = MappingProxyType({"httpPort": "80", "httpsPort": "443", "federationPort": "8448"})
@@ -251,6 +319,7 @@ def parse(stack: str, texts: Mapping[str, str], sealed: Collection[str]) -> Sett
     target: Target = next((each for each in TARGETS if each == texts.get("target")), "local")
     values = _parse_values(target, texts, problems)
     problems += _port_problems(values)
+    problems += alert_settings.problems(values)
     if target == "aliyun":
         problems += cloud.problems(values)
     problems += _secret_problems(stack, texts, sealed, values)
@@ -260,6 +329,7 @@ def parse(stack: str, texts: Mapping[str, str], sealed: Collection[str]) -> Sett
     return Settings(
         stack=stack,
         cloud=CloudSettings(**_arguments(CloudSettings, values)) if target == "aliyun" else None,
+        alerting=AlertSettings(**_arguments(AlertSettings, values)),
         **_arguments(Settings, values),
     )
 

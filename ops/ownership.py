@@ -1,40 +1,50 @@
 """Whether what carries a stack's name in the Docker engine is the stack's own, and whether its subnet is free.
 
 Two clones of this project can have a stack of the same name on one Docker engine. Each would take the other's
-containers for left over and the other's volumes for its own.
+containers for left over and the other's volumes for its own. So the first to deploy leaves a claim in the Docker
+engine: an empty volume whose label says which state folder holds the stack. The state alone cannot tell: where a plugin
+dies, Pulumi counts what it was creating as failed, and the Docker engine completes it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
+import uuid
 from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Network, ip_network
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 import docker
+from docker.errors import NotFound
 
 from components.container import LABEL_STACK
 from config.project import PROJECT
 from config.settings import Settings
-from ops.stack import NETWORK_TYPE, VOLUME_TYPE, Stack, State
+from ops.stack import NETWORK_TYPE, STATE_FOLDER, VOLUME_TYPE, Stack, State
 from toolchain.steps import StepFailed
 
-_ADOPT = "ADOPT_VOLUMES"
+LABEL_HOLDER: Final = "matrix.holder"
+_ADOPT: Final = "ADOPT_VOLUMES"
 
 
 def check(client: docker.DockerClient, stack: Stack, state: State, settings: Settings) -> None:
     """Check that nothing in the Docker engine that is not this stack's stands where it wants to be.
 
-    What a run that was cut off had begun to create counts as the stack's own.
+    With a claim, what carries the name is the stack's own. Without it (the state is shared, and this is another
+    machine than the last) only what the state knows, or knows to have been begun.
 
     Raises:
         StepFailed: something does; it names all of it, and what to do.
 
     """
+    # A state without resources is a new one, or one that was lost with the CA and the keys in it.
+    own = bool(state.resources) and _holder(client, stack) == _holder_here(stack)
     begun = {each["resource"]["type"] for each in state.pending if each["type"] == "creating"}
     reasons = [
-        *_networks(client, stack, state.ids(NETWORK_TYPE), settings, begun),
-        *_volumes(client, stack, state.ids(VOLUME_TYPE), begun),
+        *_networks(client, stack, state.ids(NETWORK_TYPE), settings, own=own or NETWORK_TYPE in begun),
+        *_volumes(client, stack, state.ids(VOLUME_TYPE), own=own or VOLUME_TYPE in begun),
         *_containers(client, stack),
     ]
     if reasons:
@@ -49,15 +59,70 @@ def check(client: docker.DockerClient, stack: Stack, state: State, settings: Set
         )
 
 
+def claim(client: docker.DockerClient, stack: Stack) -> None:
+    """Claim the stack's name, once :func:`check` has found nothing in the way and before anything is created.
+
+    Raises:
+        StepFailed: another clone was faster.
+
+    """
+    if _holder(client, stack) == _holder_here(stack):
+        return
+    with contextlib.suppress(NotFound):
+        client.volumes.get(_claim(stack)).remove()
+    # The Docker engine answers with the volume that is there already, where there is one.
+    client.volumes.create(_claim(stack), labels={LABEL_STACK: stack.name, LABEL_HOLDER: _holder_here(stack)})
+    if _holder(client, stack) != _holder_here(stack):
+        raise StepFailed(
+            step=f"stack {stack.name}",
+            reason=f"another clone of this project is deploying a stack {stack.name} at this moment",
+            log=None,
+            remedy="give this stack another name (write Pulumi.<name>.yaml, make up STACK=<name>)",
+        )
+
+
+def release(client: docker.DockerClient, stack: Stack) -> None:
+    """Give up the claim to the stack's name."""
+    with contextlib.suppress(NotFound):
+        client.volumes.get(_claim(stack)).remove()
+    _holder_file(stack).unlink(missing_ok=True)
+
+
+def _claim(stack: Stack) -> str:
+    return f"{PROJECT}-{stack.name}-holder"
+
+
+def _holder(client: docker.DockerClient, stack: Stack) -> str | None:
+    """Return who has claimed the stack's name in the Docker engine; None where nobody has."""
+    try:
+        return str((client.volumes.get(_claim(stack)).attrs.get("Labels") or {}).get(LABEL_HOLDER, ""))
+    except NotFound:
+        return None
+
+
+def _holder_here(stack: Stack) -> str:
+    """Return by what name this state folder holds the stack."""
+    file = _holder_file(stack)
+    if not file.exists():
+        new = file.with_suffix(".new")
+        new.write_text(str(uuid.uuid4()), encoding="utf-8")
+        new.replace(file)
+    return file.read_text(encoding="utf-8").strip()
+
+
+def _holder_file(stack: Stack) -> Path:
+    return STATE_FOLDER / f"{stack.name}-holder"
+
+
 def _networks(
-    client: docker.DockerClient, stack: Stack, known: set[str], settings: Settings, begun: set[str]
+    client: docker.DockerClient, stack: Stack, known: set[str], settings: Settings, *, own: bool
 ) -> Iterator[str]:
     for network in client.networks.list():
         if network.id in known:
             continue
         attributes: dict[str, Any] = network.attrs
         if _claims(str(network.name), attributes.get("Labels"), stack):
-            if NETWORK_TYPE not in begun:
+            if not own:
                 yield f"the network {network.name} is there already, and not in this stack's state"
             continue
         for taken in (attributes.get("IPAM") or {}).get("Config") or ():
@@ -66,8 +131,8 @@ def _networks(
                 yield f"subnet {settings.subnet} overlaps with {subnet} of the network {network.name}"
 
 
-def _volumes(client: docker.DockerClient, stack: Stack, known: set[str], begun: set[str]) -> Iterator[str]:
-    if VOLUME_TYPE in begun or os.environ.get(_ADOPT) == "yes":
+def _volumes(client: docker.DockerClient, stack: Stack, known: set[str], *, own: bool) -> Iterator[str]:
+    if own or os.environ.get(_ADOPT) == "yes":
         return
     for volume in client.volumes.list():
         name = str(volume.name)

@@ -6,7 +6,7 @@ import os
 import sys
 
 from config.settings import SECRET_KEYS
-from ops import command, engine
+from ops import command, engine, ownership
 from ops.repair import alone, repair
 from ops.stack import Stack, from_arguments, require
 from toolchain.steps import StepFailed, step
@@ -25,6 +25,7 @@ def _remove(stack: Stack) -> None:
         if address is not None:
             with engine.connect(address) as client:
                 repair(client, stack)
+                ownership.release(client, stack)
     with step(f"Stack {stack.name}: pulumi destroy") as this:
         this.hand_over()
         stack.run("state", "unprotect", "--all", "--yes")

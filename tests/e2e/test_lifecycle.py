@@ -76,7 +76,8 @@ def test_a_replaced_homeserver_is_found_again_without_touching_nginx(deployed: D
     assert seen[-1][1], "it does not answer"
     assert deployment.container(deployed.homeserver).id != before, "it was not replaced"
     assert deployment.container("nginx").attrs["State"]["StartedAt"] == nginx
-    assert 0 < outage(seen) < 5 + 30, "30 s are for the old one to end"
+    # None at all where nginx holds the request that comes in between until the new one answers.
+    assert outage(seen) < 5 + 30, "30 s are for the old one to end"
     figure(f"{deployed.homeserver}: without an answer while it was replaced: {outage(seen):.1f} s")
     if deployed.real:
         assert deployed.matrix.register(None).status_code == 403, "registration is closed now"
@@ -138,7 +139,7 @@ def test_down_keeps_what_people_wrote_and_up_brings_it_back(homeserver: Deployed
     printed = deployment.make("down").stdout
     figure(f"{homeserver.homeserver}: make down: {deployment.seconds('down')} s")
     assert deployment.containers() == []
-    assert set(deployment.left_in_the_docker_engine()) == volumes
+    assert set(deployment.left_in_the_docker_engine()) == {*volumes, f"matrix-{deployment.stack}-holder"}
     assert all(volume in printed for volume in volumes)
     with pytest.raises(requests.ConnectionError):
         homeserver.matrix.ask("GET", "/_matrix/client/versions")

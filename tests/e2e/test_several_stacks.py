@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import docker
 import pytest
 
+from components.container import LABEL_STACK
 from tests import standin
 from tests.e2e.deployment import Deployment
 
@@ -78,6 +79,15 @@ def test_another_clone_with_a_stack_of_the_same_name_is_refused_and_touches_noth
     assert "the volume matrix-one-test-conduit-data is there already" in text
     assert one.started_at() == before
     clone.client.close()
+
+
+def test_what_a_dead_plugin_had_begun_to_create_is_the_stacks_own(stacks: tuple[Deployment, Deployment]) -> None:
+    one, _ = stacks
+    one.make("down")
+    # Pulumi counts it as failed, and the Docker engine completes it.
+    left = one.client.networks.create("matrix-one-test-edge", labels={LABEL_STACK: one.stack})
+    one.make("up")
+    assert left.id not in {each.id for each in one.client.networks.list()}
 
 
 def test_a_stack_whose_state_was_lost_can_take_its_volumes_over(stacks: tuple[Deployment, Deployment]) -> None:

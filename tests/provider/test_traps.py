@@ -13,7 +13,7 @@ import docker as docker_sdk
 import pytest
 
 from components.container import REPLACE_ON_CHANGES, decimal_cpus, go_duration
-from ops.plugin import Plugin
+from ops.plugin import Plugin, PluginError
 from tests.services.images import built
 
 URN = "urn:pulumi:test::matrix::docker:index/container:Container::trap"
