@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 import docker
 import pytest
 import trustme
+from docker.models.containers import Container
 
 from config.catalogue import CATALOGUE, ImageName
 from ops.docker_host import DockerHost
@@ -116,6 +117,11 @@ class Stage:
         """Return the one instance of the account."""
         (instance,) = self.instances()
         return instance
+
+    @property
+    def machine(self) -> Container:
+        """The system container that is the one instance."""
+        return self.deployment.client.containers.get(f"{NETWORK}-{self.instance()['InstanceId']}")
 
     def matrix(self) -> Matrix:
         """Return a client that goes by the stack's names and ports."""
@@ -283,8 +289,7 @@ def test_another_machine_gets_the_key_from_the_state(
 def test_a_scan_from_outside_sees_the_published_ports_and_more_without_the_rules(stage: Stage) -> None:
     address = stage.outputs()["publicIp"]
     assert open_ports(NETWORK, address) == {80, 443, 8448}
-    machine = stage.deployment.client.containers.get(f"{NETWORK}-{stage.instance()['InstanceId']}")
-    inside = ["nsenter", f"--target={machine.attrs['State']['Pid']}", "--net"]
+    inside = ["nsenter", f"--target={stage.machine.attrs['State']['Pid']}", "--net"]
     rules = subprocess.run([*inside, "iptables-save", "--table=mangle"], capture_output=True, check=True).stdout
     subprocess.run([*inside, "iptables", "--table=mangle", "--flush", "PREROUTING"], check=True)
     try:
@@ -327,8 +332,10 @@ def test_a_host_that_lets_nobody_in_is_said_in_a_sentence(stage: Stage) -> None:
 
 
 def test_a_reboot_brings_everything_back(stage: Stage, account: Account, room: str) -> None:
-    before = stage.containers()
+    before, started = stage.containers(), stage.machine.attrs["State"]["StartedAt"]
     stage.console.ecs("RebootInstance", InstanceId=stage.instance()["InstanceId"])
+    # Until it is shut down, everything is there as well.
+    eventually("the host was started anew", lambda: stage.machine.attrs["State"]["StartedAt"] != started, 180)
     assert messages(stage, account, room) == ["first"]
     assert stage.containers() == before
 
