@@ -30,8 +30,9 @@ _HOST_TYPES: Final = {
     INSTANCE_TYPE,
     "alicloud:ecs/eipAssociation:EipAssociation",
     "alicloud:ecs/ecsDiskAttachment:EcsDiskAttachment",
+    "alicloud:ecs/securityGroupRule:SecurityGroupRule",
 }
-"""Without its address nothing reaches a host, and without its data disk the Docker engine does not start."""
+"""Without its address and the rules nothing reaches a host; without its data disk its Docker engine does not start."""
 ENGINE_TYPE: Final = "matrix:index:DockerEngine"
 VOLUME_TYPE: Final = "docker:index/volume:Volume"
 
