@@ -8,16 +8,18 @@ TESTS = MATRIX_ENV=test && . ./activate &&
 
 .DEFAULT_GOAL := help
 .PHONY: help up preview price status outputs token invite dashboards down purge secrets images pin toolchain toolchain-test test lint \
-        test-hosts reliability outages federation golden rehearse rehearse-down
+        reliability outages federation golden rehearse rehearse-down
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 	@echo "  Another stack than local: STACK=name"
 
-up: toolchain ## deploy the stack and wait until it serves
+# Only what was written after the command counts: a variable of that name in the environment is somebody else's.
+up: export MATRIX_REPLACE = $(if $(findstring command,$(origin REPLACE)),$(REPLACE))
+up: toolchain ## deploy the stack and wait until it serves; REPLACE=host for a new host on Aliyun with the old data
 	@$(OPS) ops.up --stack $(STACK)
 
-# Only what was written after the command counts, as for NAME below.
+# As for REPLACE.
 preview: export MATRIX_PREVIEW_SUMMARY = $(if $(findstring command,$(origin SUMMARY)),$(SUMMARY))
 preview: export MATRIX_PREVIEW_BASE = $(if $(findstring command,$(origin BASE)),$(BASE))
 preview: toolchain ## show what `make up` would change; SUMMARY=file BASE=ref for a pull request
@@ -35,7 +37,6 @@ outputs: toolchain ## the stack's outputs as JSON, secrets masked
 token: toolchain ## show the registration token
 	@$(OPS) ops.registration_token --stack $(STACK)
 
-# A variable of that name in the environment is somebody else's; only one that was written after the command counts.
 invite: export MATRIX_INVITE = $(if $(findstring command,$(origin NAME)),$(NAME))
 invite: toolchain ## an account for a new user, or how to make one; NAME=alice
 	@$(OPS) ops.invite --stack $(STACK)
@@ -69,9 +70,6 @@ lint: toolchain-test ## types and style
 
 test: toolchain-test ## all tests
 	@$(TESTS) sh tests/run
-
-test-hosts: toolchain-test ## the tests whose hosts boot on this machine: half an hour, and not part of `make test`
-	@$(TESTS) exec pytest tests/aliyun/test_host.py tests/aliyun/test_over_ssh.py tests/aliyun/test_rehearsal.py
 
 reliability: toolchain-test ## let things break in stacks of the tests; write docs/reliability.md and aliyun-faults.md anew
 	@$(TESTS) env WRITE_RELIABILITY=1 pytest -q tests/e2e/test_faults.py tests/aliyun/test_plugin_faults.py

@@ -194,8 +194,8 @@ def _too_late(host: DockerHost, waiting: str, seconds: float) -> StepFailed:
         reason="\n".join(
             [f"it does not answer within {seconds:g} s; still waiting for {waiting}", *(f"| {line}" for line in lines)]
         ),
-        remedy="If ssh does not get in: is this machine's address among adminCidrs, and does the instance run (console "
-        "of ECS)?\nIf it does: put right what the log says on the host, or restart the instance.\n"
+        remedy="If ssh does not get in: is this machine's address among adminCidrs? An instance that was stopped is "
+        "started by make up.\nIf ssh gets in: put right what the log says on the host, or restart the instance.\n"
         "Then run the same command again: what was made stays.",
     )
 

@@ -26,6 +26,13 @@ LOCAL_STACK: Final = "local"
 CONTAINER_TYPE: Final = "docker:index/container:Container"
 NETWORK_TYPE: Final = "docker:index/network:Network"
 INSTANCE_TYPE: Final = "alicloud:ecs/instance:Instance"
+_HOST_TYPES: Final = {
+    INSTANCE_TYPE,
+    "alicloud:ecs/eipAssociation:EipAssociation",
+    "alicloud:ecs/ecsDiskAttachment:EcsDiskAttachment",
+    "alicloud:ecs/securityGroupRule:SecurityGroupRule",
+}
+"""Without its address and the rules nothing reaches a host; without its data disk its Docker engine does not start."""
 ENGINE_TYPE: Final = "matrix:index:DockerEngine"
 VOLUME_TYPE: Final = "docker:index/volume:Volume"
 
@@ -213,8 +220,8 @@ class Stack:
 def host_in(resources: Sequence[Mapping[str, Any]]) -> DockerHost | None:
     """Return the host that a state, exported with its secrets, has; None where there is none."""
     types = {str(each["type"]) for each in resources}
-    if any(each.startswith("alicloud:") for each in types) and INSTANCE_TYPE not in types:
-        return None  # its address and keys are there, it is not
+    if any(each.startswith("alicloud:") for each in types) and not types >= _HOST_TYPES:
+        return None  # its address and keys are there, it is not, or not whole: a run that failed is to go on
     for each in resources:
         outputs = each.get("outputs") or {}
         if each["type"] == ENGINE_TYPE and "privateKey" in outputs:

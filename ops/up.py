@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import time
@@ -15,7 +16,7 @@ from components.container import LABEL_ROLE
 from config.catalogue import CATALOGUE
 from config.settings import LOCALHOST, Settings, parse
 from config.stack_images import images_of, origins_text
-from ops import command, docker_host, engine, images, metadata_tokens, ownership, pull, server_name
+from ops import command, docker_host, engine, host_power, images, metadata_tokens, ownership, pull, server_name
 from ops.repair import alone, repair
 from ops.secrets import make_missing
 from ops.service import Edge
@@ -39,9 +40,15 @@ def _deploy(stack: Stack) -> None:
     state = stack.state()
     server_name.check(stack, state, settings)
     # The plugin takes the answer to an unknown access key for "there is no such thing": a refresh would forget it all.
-    instances(os.environ, settings)
-    settings = metadata_tokens.lower_for_a_new_host(stack, state, settings)
-    with stack.docker_engine(settings, wait=docker_host.WAIT_SECONDS) as address:
+    found = instances(os.environ, settings)
+    replacing = host_power.replacement(stack, state)
+    settings = metadata_tokens.lower_for_a_new_host(stack, state, settings, replacing)
+    if replacing:
+        host_power.stop(settings, state, found)
+    else:
+        state = host_power.bring_back(stack, settings, state, found)
+    no_engine = contextlib.nullcontext(None)
+    with no_engine if replacing else stack.docker_engine(settings, wait=docker_host.WAIT_SECONDS) as address:
         if address is None:
             repair(None, stack)
         else:
@@ -53,7 +60,7 @@ def _deploy(stack: Stack) -> None:
     refresh = ["--refresh"] if address is not None else []
     with step(f"Stack {stack.name}: pulumi up") as this:
         this.hand_over()
-        stack.run("up", "--yes", "--skip-preview", *refresh, "--suppress-outputs")
+        stack.run("up", "--yes", "--skip-preview", *refresh, *replacing, "--suppress-outputs")
     if metadata_tokens.raise_for_a_host_that_is_there(stack, settings):
         with step("Metadata service asks for a token: pulumi up") as this:
             this.hand_over()

@@ -104,8 +104,10 @@ class Cloud(pulumi.ComponentResource):
             # Another instance, and another size, which stops and starts the one there is.
             incarnation=pulumi.Output.concat(host.instance.id, "/", host.instance.instance_type),
         )
-        # The address alone would not do: it is there before it leads to the host.
-        self.docker = DockerLocation(host=self.ssh, after=tuple(host.attachments), machine=host.instance)
+        # The address alone would not do: it is there before it leads to the host. The rules are made before, and go
+        # after, whatever is declared over ssh; where volumes are protected, they stay with them in `make down`.
+        after = (*firewall.rules, *host.attachments)
+        self.docker = DockerLocation(host=self.ssh, after=after, machine=host.instance)
         managed = [record for record in dns_records(settings) if is_managed(record, settings)]
         if managed:
             Dns(

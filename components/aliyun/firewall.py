@@ -32,6 +32,7 @@ class Firewall(pulumi.ComponentResource):
     """A security group that lets everybody to the public ports, and those who administrate the host to ssh."""
 
     group_id: pulumi.Output[str]
+    rules: Sequence[pulumi.Resource]
 
     def __init__(self, name: str, args: FirewallArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("matrix:aliyun:Firewall", name, {}, opts)
@@ -47,12 +48,16 @@ class Firewall(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
         self.group_id = self._group.id
-        for port in args.public_ports:
+        rules = [
             self._allow(f"ingress-{port}", port, EVERYBODY, "clients and other homeservers")
-        for network in args.admin_cidrs:
+            for port in args.public_ports
+        ]
+        rules += [
             self._allow(f"ingress-ssh-{network}", SSH_PORT, str(network), "administration")
+            for network in args.admin_cidrs
+        ]
         # What a group allows by default, stated: federation goes to any port that another server names.
-        ecs.SecurityGroupRule(
+        egress = ecs.SecurityGroupRule(
             "egress",
             type="egress",
             security_group_id=self.group_id,
@@ -65,10 +70,11 @@ class Firewall(pulumi.ComponentResource):
             description="federation, package mirrors, names, time",
             opts=pulumi.ResourceOptions(parent=self),
         )
+        self.rules = (*rules, egress)
         self.register_outputs({"groupId": self.group_id})
 
-    def _allow(self, name: str, port: int, source: str, description: str) -> None:
-        ecs.SecurityGroupRule(
+    def _allow(self, name: str, port: int, source: str, description: str) -> ecs.SecurityGroupRule:
+        return ecs.SecurityGroupRule(
             name,
             type="ingress",
             security_group_id=self.group_id,

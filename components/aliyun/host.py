@@ -70,6 +70,9 @@ class Host(pulumi.ComponentResource):
             system_disk_auto_snapshot_policy_id=args.snapshot_policy_id,
             http_endpoint="enabled",
             http_tokens=cloud.metadata_tokens,
+            # Unset, the plugin takes what it has read for what is wanted: once a refresh had seen a host that somebody
+            # stopped, it would leave it stopped after a change of its size as well.
+            status="Running",
             deletion_protection=protect,
             user_data=_user_data(args),
             tags=args.owner.tags,

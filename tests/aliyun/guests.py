@@ -23,6 +23,8 @@ from tests.aliyun.samples import CLOUD_INIT
 
 INTERNET: Final = IPv4Network("198.18.53.0/24")
 """For benchmarks; a rehearsal has TEST-NET-2, so that both may run. TEST-NET-1 and 3 are in use on some machines."""
+NAME: Final = "matrix-rehearsal-test"
+"""Of the bridge."""
 ADDRESS: Final = IPv4Address("198.18.53.200")
 SUBNET: Final = IPv4Network("10.89.80.0/24")
 """Of the containers."""
@@ -131,7 +133,7 @@ def ground(folder: Path) -> Iterator[Ground]:
     before = os.environ.get(docker_host.KEYS_VARIABLE)
     os.environ[docker_host.KEYS_VARIABLE] = str(folder / "keys")
     client = docker.from_env(timeout=300)
-    hypervisor = SystemContainers(folder / "emulation", client, name="matrix-rehearsal-test", internet=INTERNET)
+    hypervisor = SystemContainers(folder / "emulation", client, name=NAME, internet=INTERNET)
     try:
         docker_host.write_key(host)
         hypervisor.create_disk(DISK, 4)

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, final
 from urllib.parse import urlsplit
@@ -53,6 +53,8 @@ class Rehearsal:
     folder: Path
     hosts: bool = True
     """Whether instances boot; without, there is the API alone."""
+    changes: Mapping[str, str] = field(default_factory=dict)
+    """Settings that are other ones than those of the repository."""
 
     @property
     def project(self) -> Path:
@@ -91,7 +93,7 @@ class Rehearsal:
                 reason=f"{file.name} is not there, or its target is not aliyun",
                 remedy="make rehearse STACK=dev",
             )
-        return {**plain, **OVERRIDES}
+        return {**plain, **OVERRIDES, **self.changes}
 
     def deployment(self) -> Deployment:
         """Return the stack in the copy, with the environment of the emulation that runs."""

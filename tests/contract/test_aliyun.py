@@ -358,9 +358,12 @@ def test_containers_are_declared_on_the_host_and_go_with_it(recording: Recording
         assert each.deleted_with == instance.urn, each.urn
 
 
-def test_the_docker_engine_is_asked_only_when_address_and_data_disk_are_there(recording: Recording) -> None:
+def test_the_docker_engine_is_asked_only_when_address_rules_and_data_disk_are_there(recording: Recording) -> None:
     (engine,) = recording.of_type("pulumi:providers:docker")
     needed = {only(recording, EIP_ASSOCIATION).urn, only(recording, DISK_ATTACHMENT).urn}
+    # Where volumes are protected, `make down` keeps what their provider depends on: with the rules gone, the next
+    # `make up` could not get in.
+    needed |= {each.urn for each in recording.of_type(RULE)}
     assert needed <= engine.dependencies
     # Not through the address: a host that is replaced would replace the provider, and with it every container.
     assert not needed & {urn for urns in engine.property_dependencies.values() for urn in urns}

@@ -29,6 +29,9 @@ ENGINE = {
 }
 LOCAL_ENGINE = {"type": ENGINE_TYPE, "outputs": {"host": "unix:///var/run/docker.sock"}}
 INSTANCE = {"type": INSTANCE_TYPE, "id": "i-1"}
+ADDRESS = {"type": "alicloud:ecs/eipAssociation:EipAssociation", "id": "eip-1:i-1"}
+DISK = {"type": "alicloud:ecs/ecsDiskAttachment:EcsDiskAttachment", "id": "d-1:i-1"}
+RULE = {"type": "alicloud:ecs/securityGroupRule:SecurityGroupRule", "id": "sg-1:ingress"}
 NETWORK = {"type": "alicloud:vpc/network:Network", "id": "vpc-1"}
 HOST = DockerHost(address="203.0.113.9", user="matrix", port=22, host_key="ssh-ed25519 AAAA", private_key="the key")
 
@@ -59,7 +62,7 @@ def state(monkeypatch: pytest.MonkeyPatch) -> State:
 
 
 def test_a_host_is_found_in_the_state_with_its_key(state: State) -> None:
-    stack = state(NETWORK, INSTANCE, ENGINE)
+    stack = state(NETWORK, INSTANCE, ADDRESS, DISK, RULE, ENGINE)
     assert stack.remote_host() == HOST
     with stack.docker_engine(wait=7) as address:
         assert address == "tunnel to 203.0.113.9 within 7 s"
@@ -70,9 +73,12 @@ def test_before_the_first_deployment_there_is_no_host_to_ask(state: State) -> No
         assert address is None
 
 
-def test_an_instance_that_is_gone_is_not_waited_for(state: State) -> None:
-    # Keys and address stay in the state; a run that is to make it anew must not wait for it first.
-    stack = state(NETWORK, ENGINE, deployed="ssh://matrix@203.0.113.9:22")
+@pytest.mark.parametrize(
+    "there", [(RULE,), (INSTANCE, ADDRESS, RULE), (INSTANCE, DISK, RULE), (INSTANCE, ADDRESS, DISK)]
+)
+def test_a_host_that_is_not_whole_is_not_waited_for(state: State, there: tuple[dict[str, str], ...]) -> None:
+    # Keys and address stay in the state; a run that is to make what is missing must not wait for the host first.
+    stack = state(NETWORK, *there, ENGINE, deployed="ssh://matrix@203.0.113.9:22")
     assert stack.remote_host() is None
     with stack.docker_engine() as address:
         assert address is None

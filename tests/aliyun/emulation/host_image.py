@@ -25,10 +25,15 @@ _PACKAGES: Final = (
     *("procps", "e2fsprogs", "tzdata", "netbase"),
 )
 _PREFETCHED: Final = ("docker.io", "apparmor", "nftables", "unattended-upgrades")
+_TOOLS: Final = {"ip": "iproute2", "iptables-restore": "iptables"}
 _OPTIONS: Final = (
     "--variant=minbase",
     f"--include={','.join(_PACKAGES)}",
     *(f"--dpkgopt=path-exclude=/usr/share/{each}/*" for each in ("doc", "man", "info", "locale")),
+    # To write through to the disk after each file, and to read the descriptions in every language, is what the
+    # installation of a package would spend most of its time on.
+    "--dpkgopt=force-unsafe-io",
+    '--aptopt=Acquire::Languages "none"',
     '--customize-hook=chroot "$1" apt-get install --yes --no-install-recommends --download-only '
     + " ".join(_PREFETCHED),
     # The files just fetched, and the lists that name them.
@@ -49,6 +54,8 @@ def provide(client: docker.DockerClient) -> str:
     """
     places = Places.of(os.environ)
     places.make()
+    if lacking := [package for program, package in _TOOLS.items() if shutil.which(program) is None]:
+        distribution.install(lacking, "the network of a rehearsed host is made with it", places)
     key = key_of([], [*_OPTIONS, DEBIAN_SUITE, System.here().arch])
     reference = f"{_REPOSITORY}:{key}"
     try:

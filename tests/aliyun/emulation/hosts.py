@@ -20,7 +20,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
-from typing import Final, final
+from typing import Any, Final, final
 
 import docker
 from docker.errors import APIError, DockerException, NotFound
@@ -238,9 +238,7 @@ class SystemContainers(Hypervisor):
                 tmpfs={"/run": "", "/run/lock": "", "/tmp": "exec"},  # noqa: S108 (the guest's)
                 device_cgroup_rules=[f"b {_LOOP_MAJOR}:* rmw"],
                 stop_signal="SIGRTMIN+3",
-                nano_cpus=self._nano_cpus(guest.cpus),
-                mem_limit=f"{guest.memory}m",
-                memswap_limit=f"{guest.memory}m",
+                **self._size(guest.cpus, guest.memory),
             )
         except DockerException as error:
             raise HypervisorError(f"{guest.instance_id}: {error}") from error
@@ -273,13 +271,10 @@ class SystemContainers(Hypervisor):
         """Give a stopped instance another size."""
         machine = self._machine(instance_id)
         machine.guest = replace(machine.guest, cpus=cpus, memory=memory)
-        # The SDK has no nano_cpus here; a quota of a period is the same.
-        machine.container.update(
-            cpu_period=100_000,
-            cpu_quota=self._nano_cpus(cpus) // 10_000,
-            mem_limit=f"{memory}m",
-            memswap_limit=f"{memory}m",
-        )
+        try:
+            machine.container.update(**self._size(cpus, memory))
+        except DockerException as error:
+            raise HypervisorError(f"{instance_id}: {error}") from error
 
     def reinstall(self, guest: Guest) -> None:
         """Put a new system disk under a stopped instance; disks and addresses stay."""
@@ -420,9 +415,15 @@ class SystemContainers(Hypervisor):
     def _with_prefix(self, address: IPv4Address) -> str:
         return f"{address}/{self._internet.prefixlen}"
 
-    def _nano_cpus(self, cpus: int) -> int:
-        """Return processors as the Docker engine takes them: no more than there are."""
-        return min(cpus, int(self._client.info()["NCPU"])) * 1_000_000_000
+    def _size(self, cpus: int, memory: int) -> dict[str, Any]:
+        """Return processors and MiB as the Docker engine takes them: no more processors than there are.
+
+        Not by ``nano_cpus``: the SDK updates a quota only, which is refused for a container that was made with those.
+        """
+        period = 100_000
+        quota = min(cpus, int(self._client.info()["NCPU"])) * period
+        limit = f"{memory}m"
+        return {"cpu_period": period, "cpu_quota": quota, "mem_limit": limit, "memswap_limit": limit}
 
 
 def remove_all(state: Path, client: docker.DockerClient, name: str = NAME) -> None:
