@@ -77,6 +77,7 @@ def _prepare(stack: Stack, state: State, settings: Settings, address: str) -> No
         if address == settings.docker_host:
             engine.check_ports(client, settings)
         _bring_images(stack, settings, address)
+        ownership.claim(client, stack)
         repair(client, stack)
 
 
