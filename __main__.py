@@ -7,6 +7,7 @@ import sys
 from types import TracebackType
 
 from components.docker_location import docker_location
+from components.monitoring import MonitoringArgs, monitoring
 from components.platform import Platform
 from components.services.certificates import Certificates, CertificatesArgs
 from components.services.conduit import Conduit, ConduitArgs
@@ -53,10 +54,23 @@ def main() -> None:
             ),
             platform.options,
         )
-    Nginx(
+    nginx = Nginx(
         "nginx",
         NginxArgs(platform=platform, upstream=homeserver.upstream, certificate=certificates.files),
         platform.options,
+    )
+    monitoring(
+        MonitoringArgs(
+            platform=platform,
+            edge=nginx.client_address,
+            federation=nginx.federation_address,
+            homeserver=homeserver.upstream,
+            ca_pem=certificates.ca_pem,
+            nginx_log=nginx.log,
+            homeserver_metrics=homeserver.metrics,
+            redis=redis.address if redis else None,
+            redis_password=secret("redisPassword") if redis else None,
+        )
     )
     export(StackOutputs(platform=platform, ca_pem=certificates.ca_pem, registration_token=token))
 

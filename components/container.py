@@ -55,6 +55,8 @@ class ServiceHost:
     toolbox: Image
     """Busybox: seeds run in it, and the health probe comes out of it."""
     one_shot: Budget
+    seeds: list[docker.Container] = field(default_factory=list)
+    """The seeds that were declared so far, in order; see :class:`components.seed.Seed`."""
 
     def labels(self, role: Role) -> Mapping[str, str]:
         """Return the labels by which the commands in ``ops/`` know a container of this stack."""
@@ -69,6 +71,18 @@ class Mount:
     volume: pulumi.Input[str]
     target: str
     read_only: bool = True
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class HostPath:
+    """A file or folder of the machine inside a container, read-only. Never one from which the Docker socket is reached.
+
+    The Docker API is as good as root on the machine; tests/contract/test_policy.py holds every container to it.
+    """
+
+    source: str
+    target: str
 
 
 @final
@@ -107,6 +121,11 @@ class ContainerSpec:
     environment: Mapping[str, str] = field(default_factory=dict)
     """Never secrets: ``docker inspect`` shows it."""
     mounts: Sequence[Mount] = ()
+    host_paths: Sequence[HostPath] = ()
+    devices: Sequence[str] = ()
+    """Devices of the machine that it may read."""
+    capabilities: Sequence[str] = ()
+    """What it may do beyond what its user may. Nothing, for nearly all."""
     temporary: int = 16
     """Size of the file system in memory on /tmp, in MiB; it counts against the memory limit."""
     networks: Sequence[NetworkAttachment] = ()
@@ -117,6 +136,11 @@ class ContainerSpec:
     """Command that asks the service whether it serves. Required of services."""
     grace_seconds: int = 30
     """How long the process may take to stop. Without it the provider kills at once, whatever ``stop_timeout`` says."""
+
+
+def go_memory_limit(budget: Budget) -> str:
+    """Return from where on Go's garbage collector works harder (``GOMEMLIMIT``): it does not see limits by itself."""
+    return f"{budget.memory * 9 // 10}MiB"
 
 
 def go_duration(seconds: int) -> str:
@@ -147,11 +171,16 @@ def http_probe(port: int, path: str) -> Sequence[str]:
     ]
 
 
-def _mounts(mounts: Sequence[Mount]) -> list[docker.ContainerMountArgs]:
-    return [
+def _mounts(spec: ContainerSpec) -> list[docker.ContainerMountArgs]:
+    volumes = [
         docker.ContainerMountArgs(type="volume", source=mount.volume, target=mount.target, read_only=mount.read_only)
-        for mount in mounts
+        for mount in spec.mounts
     ]
+    paths = [
+        docker.ContainerMountArgs(type="bind", source=path.source, target=path.target, read_only=True)
+        for path in spec.host_paths
+    ]
+    return volumes + paths
 
 
 def _networks(networks: Sequence[NetworkAttachment]) -> list[docker.ContainerNetworksAdvancedArgs]:
@@ -206,7 +235,7 @@ def service_container(
         stop_timeout=spec.grace_seconds,
         ports=_ports(spec.ports) or None,
         tmpfs={"/tmp": _temporary(spec)},  # noqa: S108 (in the container)
-        **_common(host, spec, "service", capabilities=()),
+        **_common(host, spec, "service"),
         opts=pulumi.ResourceOptions.merge(opts, _options(spec)),
     )
 
@@ -219,7 +248,6 @@ def one_shot_container(
     *,
     run: pulumi.Input[str],
     uploads: Sequence[docker.ContainerUploadArgs] = (),
-    capabilities: Sequence[str] = (),
 ) -> docker.Container:
     """Declare a container that does one thing and ends.
 
@@ -235,7 +263,7 @@ def one_shot_container(
         must_run=False,
         attach=True,
         uploads=list(uploads) or None,
-        **_common(host, spec, "one-shot", capabilities=capabilities),
+        **_common(host, spec, "one-shot"),
         opts=pulumi.ResourceOptions.merge(opts, _options(spec)),
     )
 
@@ -270,7 +298,7 @@ def _temporary(spec: ContainerSpec) -> str:
     return f"rw,noexec,nosuid,nodev,size={spec.temporary}m,mode=0700,uid={spec.user},gid={spec.user}"
 
 
-def _common(host: ServiceHost, spec: ContainerSpec, role: Role, *, capabilities: Sequence[str]) -> dict[str, Any]:
+def _common(host: ServiceHost, spec: ContainerSpec, role: Role) -> dict[str, Any]:
     memory = spec.budget.memory
     return {
         "image": spec.image.reference,
@@ -280,11 +308,16 @@ def _common(host: ServiceHost, spec: ContainerSpec, role: Role, *, capabilities:
         # The published Nginx asks for SIGQUIT: it would wait for long polls while its ports are closed already.
         "stop_signal": "SIGTERM",
         "envs": [f"{key}={value}" for key, value in sorted(spec.environment.items())],
-        "mounts": _mounts(spec.mounts),
+        "mounts": _mounts(spec),
+        "devices": [
+            docker.ContainerDeviceArgs(host_path=device, container_path=device, permissions="r")
+            for device in spec.devices
+        ]
+        or None,
         "network_mode": None if spec.networks else "none",
         "networks_advanced": _networks(spec.networks) or None,
         "dns": list(spec.dns) or None,
-        "capabilities": docker.ContainerCapabilitiesArgs(drops=["ALL"], adds=list(capabilities) or None),
+        "capabilities": docker.ContainerCapabilitiesArgs(drops=["ALL"], adds=list(spec.capabilities) or None),
         "security_opts": ["no-new-privileges:true"],
         # Without memory_swap the provider finds a change at every run; equal to memory it means no swap.
         "memory": memory,

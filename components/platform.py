@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import final
 
 import pulumi
 
-from components.container import ServiceHost
+from components.container import NetworkAttachment, ServiceHost
 from components.data_volumes import DataVolumes, DataVolumesArgs
 from components.docker_engine import DockerEngine, DockerEngineArgs, SshHost
 from components.docker_location import DockerLocation
@@ -15,10 +16,12 @@ from components.networks import Networks, NetworksArgs
 from components.probe import Probe, ProbeArgs
 from config.addresses import AddressPlan, address_plan
 from config.catalogue import project_root
+from config.cloud import DOCKER_ROOT
 from config.project import PROJECT
+from config.scraping import HOMESERVER_ALIAS
 from config.settings import Settings
 from config.stack_images import images_of, registry_of
-from config.tiers import TIERS, Tier
+from config.tiers import TIERS, Budget, Tier
 
 
 @final
@@ -33,6 +36,11 @@ class Platform:
     networks: Networks
     volumes: DataVolumes
     probe: Probe
+    homeserver_budget: Budget
+    docker_root: str
+    """Where the Docker engine keeps everything, on its machine."""
+    inside: Sequence[NetworkAttachment]
+    """Further networks of the homeserver."""
     ssh: SshHost | None
     """The machine of the Docker engine, where it is not this one."""
     options: pulumi.ResourceOptions
@@ -42,6 +50,9 @@ class Platform:
         prefix = f"{PROJECT}-{settings.stack}"
         self.settings = settings
         self.tier = TIERS[settings.tier]
+        monitored = settings.monitoring != "off"
+        self.homeserver_budget = self.tier.homeserver(monitored=monitored)
+        self.docker_root = settings.docker_root or DOCKER_ROOT
         self.addresses = address_plan(settings.subnet)
         self.ssh = where.host if isinstance(where.host, SshHost) else None
         engine = DockerEngine("docker-engine", DockerEngineArgs(host=where.host, after=where.after))
@@ -56,7 +67,9 @@ class Platform:
             self.options,
         )
         self.networks = Networks(
-            "networks", NetworksArgs(stack=settings.stack, prefix=prefix, addresses=self.addresses), self.options
+            "networks",
+            NetworksArgs(stack=settings.stack, prefix=prefix, addresses=self.addresses, monitored=monitored),
+            self.options,
         )
         self.volumes = DataVolumes(
             "data-volumes",
@@ -73,5 +86,11 @@ class Platform:
             stack=settings.stack,
             toolbox=self.images["toolbox"],
             one_shot=self.tier.budgets["one-shot"],
+        )
+        # What the monitoring asks of the homeserver from inside.
+        self.inside = (
+            [NetworkAttachment(network=self.networks.monitoring.name, aliases=(HOMESERVER_ALIAS,))]
+            if settings.monitoring == "full"
+            else []
         )
         self.probe = Probe("probe", ProbeArgs(host=self.host), self.options)

@@ -25,6 +25,7 @@ from components.container import (
     ServiceHost,
     one_shot_container,
 )
+from config.tiers import SEEDS_AT_ONCE
 
 _SEED_MOUNT: Final = "/seed"
 _DATA_MOUNT: Final = "/seed-data"
@@ -42,6 +43,8 @@ class SeedArgs:
     """Path inside the volume and text. Seal texts that hold a secret."""
     data_volumes: Sequence[docker.Volume] = ()
     """Volumes whose top folder is to belong to ``owner``; nothing below it is touched, there is live data in it."""
+    shared_volumes: Sequence[docker.Volume] = ()
+    """The same, but others may look into them."""
     copies: Mapping[str, str] | None = None
     """Executables of the toolbox image to copy into the volume: path inside the volume and path in the image."""
 
@@ -80,24 +83,30 @@ class Seed(pulumi.ComponentResource):
                 processes=64,
                 entrypoint=["sh", "-ec"],
                 command=[script],
+                # Root, and just enough of it to hand files over to a user who is not.
+                capabilities=["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER"],
                 mounts=[
                     Mount(volume=self.volume.name, target=_SEED_MOUNT, read_only=False),
                     *(
                         Mount(volume=volume.name, target=f"{_DATA_MOUNT}/{index}", read_only=False)
-                        for index, volume in enumerate(args.data_volumes)
+                        for index, volume in enumerate([*args.data_volumes, *args.shared_volumes])
                     ),
                 ],
             ),
-            child,
+            pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=_before(host))),
             run=self.digest,
             uploads=[
                 docker.ContainerUploadArgs(file=f"{_SEED_MOUNT}/{path}", content=text)
                 for path, text in sorted(args.files.items())
             ],
-            # Root, and just enough of it to hand files over to a user who is not.
-            capabilities=["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER"],
         )
+        host.seeds.append(self.one_shot)
         self.register_outputs({"volume": self.volume.name})
+
+
+def _before(host: ServiceHost) -> list[docker.Container]:
+    """Return the seed that the next one waits for, so that no more run at once than the machine has memory for."""
+    return host.seeds[-SEEDS_AT_ONCE:][:1] if len(host.seeds) >= SEEDS_AT_ONCE else []
 
 
 def _script(args: SeedArgs) -> str:
@@ -112,9 +121,9 @@ def _script(args: SeedArgs) -> str:
     lines += [f"chown {owner} {folder} && chmod 0500 {folder}" for folder in folders]
     # The copies are the health probe, which every service runs as a user of its own.
     lines.append(f"chown {owner} . && chmod {'0555' if args.copies else '0500'} .")
+    modes = ["0700"] * len(args.data_volumes) + ["0755"] * len(args.shared_volumes)
     lines += [
-        f"chown {owner} {_DATA_MOUNT}/{index} && chmod 0700 {_DATA_MOUNT}/{index}"
-        for index, _ in enumerate(args.data_volumes)
+        f"chown {owner} {_DATA_MOUNT}/{index} && chmod {mode} {_DATA_MOUNT}/{index}" for index, mode in enumerate(modes)
     ]
     return "\n".join(lines)
 

@@ -9,13 +9,13 @@ from typing import Final, final
 from config.homeservers import HOMESERVERS, HomeserverName
 
 SMALLEST_PREFIX: Final = 26
-"""A /26 leaves each of the two networks 30 addresses."""
+"""A /26 leaves the smallest two of the four networks 5 addresses each, and the monitoring 13."""
 
 
 @final
 @dataclass(frozen=True, kw_only=True)
 class NetworkAddresses:
-    """One Docker network: Docker hands out addresses from ``dynamic`` only, so that the fixed ones stay free."""
+    """One Docker network: Docker hands out addresses from ``dynamic`` only, so that fixed ones stay free."""
 
     subnet: IPv4Network
     gateway: IPv4Address
@@ -25,7 +25,7 @@ class NetworkAddresses:
 @final
 @dataclass(frozen=True, kw_only=True)
 class AddressPlan:
-    """The two networks, and the fixed address of each homeserver on the edge.
+    """The networks, and the fixed address of each homeserver on the edge.
 
     Nginx resolves an upstream's name once, at start; a fixed address is what keeps it right when the homeserver's
     container is replaced. Each homeserver has one of its own: while ``homeserver`` is changed, both containers exist.
@@ -33,18 +33,25 @@ class AddressPlan:
 
     edge: NetworkAddresses
     backend: NetworkAddresses
+    operators: NetworkAddresses
+    monitoring: NetworkAddresses
     homeservers: dict[HomeserverName, IPv4Address]
 
 
-def _network(subnet: IPv4Network) -> NetworkAddresses:
-    return NetworkAddresses(subnet=subnet, gateway=subnet[1], dynamic=list(subnet.subnets())[1])
-
-
 def address_plan(subnet: IPv4Network) -> AddressPlan:
-    """Split ``subnet`` in two: its lower half is the edge network, its upper half the internal one."""
-    lower, upper = (_network(half) for half in subnet.subnets())
+    """Share ``subnet`` out: half for the edge network, a quarter for monitoring, an eighth for each of the others."""
+    edge, upper = subnet.subnets()
+    third_quarter, monitoring = upper.subnets()
+    backend, operators = third_quarter.subnets()
     return AddressPlan(
-        edge=lower,
-        backend=upper,
-        homeservers={name: lower.subnet[2 + index] for index, name in enumerate(HOMESERVERS)},
+        # Its lower half is kept for fixed addresses; the others have none.
+        edge=NetworkAddresses(subnet=edge, gateway=edge[1], dynamic=list(edge.subnets())[1]),
+        backend=_all_dynamic(backend),
+        operators=_all_dynamic(operators),
+        monitoring=_all_dynamic(monitoring),
+        homeservers={name: edge[2 + index] for index, name in enumerate(HOMESERVERS)},
     )
+
+
+def _all_dynamic(subnet: IPv4Network) -> NetworkAddresses:
+    return NetworkAddresses(subnet=subnet, gateway=subnet[1], dynamic=subnet)

@@ -27,6 +27,11 @@ ImageName = Literal[
     "conduit",
     "prometheus",
     "alertmanager",
+    "node-exporter",
+    "blackbox-exporter",
+    "mtail",
+    "redis-exporter",
+    "cadvisor",
     "python",
 ]
 ImageSource = Literal["registry", "packages"]
@@ -132,6 +137,47 @@ CATALOGUE: Final[Mapping[ImageName, CatalogueEntry]] = MappingProxyType(
                 package_version="0.25.0",
             ),
             CatalogueEntry(
+                name="node-exporter",
+                version="1.9.1",
+                reference="docker.io/prom/node-exporter:v1.9.1",
+                recipe=True,
+                built_from="base",
+                package_version="1.5.0",
+            ),
+            CatalogueEntry(
+                name="blackbox-exporter",
+                version="0.27.0",
+                reference="docker.io/prom/blackbox-exporter:v0.27.0",
+                recipe=True,
+                built_from="base",
+                package_version="0.23.0",
+            ),
+            CatalogueEntry(
+                name="mtail",
+                version="3.0.8",
+                reference="ghcr.io/google/mtail:v3.0.8",
+                recipe=True,
+                built_from="base",
+                package_version="3.0.0-rc50",
+            ),
+            CatalogueEntry(
+                name="redis-exporter",
+                version="1.74.0",
+                reference="docker.io/oliver006/redis_exporter:v1.74.0",
+                recipe=True,
+                built_from="base",
+                package_version="1.45.0",
+            ),
+            CatalogueEntry(
+                name="cadvisor",
+                version="0.52.1",
+                reference="gcr.io/cadvisor/cadvisor:v0.52.1",
+                recipe=True,
+                built_from="base",
+                inputs=("bin",),
+                package_version="0.52.1",
+            ),
+            CatalogueEntry(
                 # What runs in it is part of this project and comes in a config volume.
                 name="python",
                 version="3.11.14",
@@ -205,11 +251,17 @@ def registry_reference(name: ImageName, prefix: str) -> str:
         raise ValueError(message)
     # Docker Hub's own references are named without its host, as the Docker engine names them in `docker images`:
     # an image that somebody loaded by hand under that name is then found.
-    path = reference.removeprefix(_DOCKER_HUB)
     if not prefix:
-        return path.removeprefix("library/")
+        return reference.removeprefix(_DOCKER_HUB).removeprefix("library/")
+    path = reference.partition("/")[2]
     prefix = prefix.rstrip("/")
     return f"{prefix}/{path.rsplit('/', 1)[-1]}" if "/" in prefix else f"{prefix}/{path}"
+
+
+def published_at(name: ImageName) -> str:
+    """Return the registry that an image is published at, as people call it."""
+    host = (CATALOGUE[name].reference or "").partition("/")[0]
+    return "Docker Hub" if f"{host}/" == _DOCKER_HUB else host
 
 
 def locked_digests(root: Path) -> Mapping[str, str]:

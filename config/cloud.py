@@ -40,6 +40,12 @@ def _usual_data_disk_size(texts: Mapping[str, str]) -> str | None:
     return str(tier.data_disk_gib) if tier else None
 
 
+DATA_MOUNT: Final = "/srv/data"
+"""Where the host has its data disk."""
+DOCKER_ROOT: Final = f"{DATA_MOUNT}/docker"
+"""Folder in which the host's Docker engine keeps everything."""
+
+
 @final
 @dataclass(frozen=True, kw_only=True)
 class CloudSettings:

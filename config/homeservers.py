@@ -25,6 +25,10 @@ class HomeserverFacts:
     """Numeric user of its container; every service has its own, since process limits count per user."""
     uses_redis: bool
     """Conduit and Dendrite have no code that talks to Redis (their sources at v0.10.12 and v0.15.2: no occurrence)."""
+    canary_by: Literal["token", "shared-secret"]
+    """How the account that the monitoring writes with is made."""
+    canary_secret: str
+    """The secret of the stack's config that this takes."""
     registers_by_token: bool
     """Whether people can make their own account with the registration token.
 
@@ -42,6 +46,8 @@ HOMESERVERS: Final[Mapping[HomeserverName, HomeserverFacts]] = MappingProxyType(
             port=6167,
             user=2010,
             uses_redis=False,
+            canary_by="token",
+            canary_secret="registrationToken",  # noqa: S106 (its name)
             registers_by_token=True,
         ),
         "synapse": HomeserverFacts(
@@ -50,6 +56,8 @@ HOMESERVERS: Final[Mapping[HomeserverName, HomeserverFacts]] = MappingProxyType(
             port=8008,
             user=2020,
             uses_redis=True,
+            canary_by="shared-secret",
+            canary_secret="synapseRegistrationSecret",  # noqa: S106 (its name)
             registers_by_token=True,
         ),
         "dendrite": HomeserverFacts(
@@ -58,6 +66,8 @@ HOMESERVERS: Final[Mapping[HomeserverName, HomeserverFacts]] = MappingProxyType(
             port=8008,
             user=2030,
             uses_redis=False,
+            canary_by="shared-secret",
+            canary_secret="dendriteRegistrationSecret",  # noqa: S106 (its name)
             registers_by_token=False,
         ),
     },

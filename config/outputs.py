@@ -56,6 +56,15 @@ class SshOutput(TypedDict):
     hostKey: pulumi.Input[str]
 
 
+class MonitoringOutput(TypedDict):
+    """How much is monitored and where it is looked at, on the loopback interface of the Docker engine's machine."""
+
+    level: str
+    ports: Mapping[str, int]
+    open: str
+    """The command that prints the addresses, and opens a tunnel to a host over ssh."""
+
+
 class DnsRecordOutput(TypedDict):
     """A record that the stack needs. ``managed`` says whether the stack makes it; else somebody has to."""
 
@@ -89,7 +98,7 @@ class PlainOutputs(TypedDict):
     dockerHost: str
     dnsRecords: list[Mapping[str, object]]
     ports: PortsOutput
-    monitoring: Mapping[str, object]
+    monitoring: MonitoringOutput | Mapping[str, object]
     backups: Mapping[str, object]
     monthlyCost: MonthlyCost
     nextSteps: str
@@ -127,7 +136,7 @@ def plain_outputs(settings: Settings) -> PlainOutputs:
             "https": settings.https_port,
             "federation": settings.federation_port if settings.federation else 0,
         },
-        "monitoring": {},
+        "monitoring": monitoring(settings),
         "backups": {},
         "monthlyCost": monthly_cost(settings),
         "nextSteps": next_steps(settings),
@@ -166,9 +175,24 @@ def well_known(settings: Settings) -> WellKnownOutput:
     }
 
 
+def monitoring(settings: Settings) -> MonitoringOutput | Mapping[str, object]:
+    """Return how the monitoring is reached; empty where there is none."""
+    if settings.monitoring == "off":
+        return {}
+    return {
+        "level": settings.monitoring,
+        "ports": {"prometheus": settings.prometheus_port},
+        "open": f"make dashboards{_of_stack(settings)}",
+    }
+
+
+def _of_stack(settings: Settings) -> str:
+    return "" if settings.stack == "local" else f" STACK={settings.stack}"
+
+
 def next_steps(settings: Settings) -> str:
     """Return the text that a person reads after ``pulumi up``."""
-    stack = "" if settings.stack == "local" else f" STACK={settings.stack}"
+    stack = _of_stack(settings)
     url = settings.homeserver_url
     return "\n".join(
         [
@@ -178,6 +202,7 @@ def next_steps(settings: Settings) -> str:
             _how_to_register(settings, stack),
             *_what_is_left(settings, stack),
             f"See what works: make status{stack}",
+            *([f"See what is measured: make dashboards{stack}"] if settings.monitoring != "off" else []),
         ]
     )
 

@@ -27,6 +27,7 @@ _PREFIX: Final = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?(/[a-z
 _TOKEN: Final = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9._~-]{12,64}")
 _MIRRORS_EXPECTED: Final = "different registry hosts with commas between them, each optionally with a namespace"
 _MIRRORS_EXAMPLE: Final = "mirror.example.com,registry.example.com/team"
+_FOLDER: Final = re.compile(r"(/[A-Za-z0-9_][A-Za-z0-9_.-]*)+")
 _SECRET: Final = re.compile(r"[!-~]{16,128}")
 
 
@@ -86,6 +87,13 @@ def port(text: str) -> int:
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= HIGHEST_PORT):
         raise UnacceptableError(f"a port from 1 to {HIGHEST_PORT}", "8443")
     return int(text)
+
+
+def folder(text: str) -> str:
+    """Accept the absolute path of a folder, in its shortest spelling."""
+    if not _FOLDER.fullmatch(text):
+        raise UnacceptableError("an absolute path without a slash at its end", "/var/lib/docker")
+    return text
 
 
 def address(text: str) -> str:

@@ -21,10 +21,12 @@ from config.cloud import CloudSettings
 from config.errors import ConfigError, Problem, problem
 from config.homeservers import HOMESERVERS, HomeserverName
 from config.keys import TARGETS, Default, Key, Target, field_names, key, key_by_target, keys_of, local_key
+from config.monitoring import LEVEL_OF_TIER, MONITORING_LEVELS, MonitoringLevel, usual_level
 from config.project import PROJECT
 from config.tiers import TIER_NAMES, TierName
 
 LOCALHOST: Final = "localhost"
+LOOPBACK: Final = "127.0.0.1"
 LOCAL_DOCKER_HOST: Final = "unix:///var/run/docker.sock"
 
 
@@ -56,6 +58,8 @@ class Settings:
     """Which mirror gave an image; what is not in here came from ``registry_prefix`` (or Docker Hub)."""
     docker_host: str = local_key(parsing.docker_host, LOCAL_DOCKER_HOST)
     """Empty on Aliyun: the address of the host is not known before it is there."""
+    docker_root: str = local_key(parsing.folder, "/var/lib/docker")
+    """Folder in which the Docker engine keeps everything. Empty on Aliyun: there it is always the same."""
     bind_address: str = key_by_target(parsing.address, local="127.0.0.1", aliyun="0.0.0.0")  # noqa: S104 (what it is for)
     http_port: int = key(parsing.port, "80")
     https_port: int = key(parsing.port, "443")
@@ -74,7 +78,9 @@ class Settings:
     """Resolvers of the containers that ask for names; empty: the Docker engine's own."""
     registration: Literal["token", "closed"] = key(parsing.one_of("token", "closed"), "token")
     redis: bool = key(parsing.boolean, "true")
-    monitoring: Literal["off", "lite", "full"] = key(parsing.one_of("off", "lite", "full"), "off")
+    monitoring: MonitoringLevel = key(parsing.one_of(*MONITORING_LEVELS), usual_level)
+    prometheus_port: int = key(parsing.port, "9090")
+    """Where Prometheus is published, on the loopback interface of the Docker engine's machine only."""
     delete_protection: bool = key(parsing.boolean, "true")
 
     @property
@@ -89,9 +95,19 @@ class Settings:
         return (self.http_port, self.https_port, *((self.federation_port,) if self.federation else ()))
 
     @property
+    def prometheus_url(self) -> str:
+        """Where Prometheus is opened, on the machine of the Docker engine or through a tunnel to it."""
+        return f"http://{LOOPBACK}:{self.prometheus_port}"
+
+    @property
     def registration_by_token(self) -> bool:
         """Whether who has the registration token can make an account: as set, where the homeserver can do it."""
         return self.registration == "token" and HOMESERVERS[self.homeserver].registers_by_token
+
+    @property
+    def canary(self) -> bool:
+        """Whether an account of the monitoring writes and reads. On Conduit it registers as people do, or not."""
+        return self.monitoring == "full" and (self.homeserver != "conduit" or self.registration_by_token)
 
     @property
     def federation_address(self) -> str:
@@ -112,6 +128,11 @@ def _on_synapse(values: Mapping[str, object]) -> bool:
 
 def _on_dendrite(values: Mapping[str, object]) -> bool:
     return values.get("homeserver") == "dendrite"
+
+
+def _has_canary(values: Mapping[str, object]) -> bool:
+    may_register = values.get("homeserver") != "conduit" or _registers_by_token(values)
+    return values.get("monitoring") == "full" and may_register
 
 
 def _registers_by_token(values: Mapping[str, object]) -> bool:
@@ -182,6 +203,7 @@ SECRET_KEYS: Final[Mapping[str, SecretKey]] = MappingProxyType(
         "smtpPassword": SecretKey(
             parse=alert_parsing.mail_password, needed=_logs_in_to_mail_server, placeholder="placeholder-smtp"
         ),
+        "canaryPassword": SecretKey(parse=parsing.secret, needed=_has_canary),
     },
 )
 
@@ -275,11 +297,14 @@ def _missing_secret(stack: str, name: str, each: SecretKey) -> Problem:
     return Problem(key=f"{PROJECT}:{name}", value="(not set)", expected=expected, remedy=remedy)
 
 
-_OTHER_PORTS: Final = MappingProxyType({"httpPort": "80", "httpsPort": "443", "federationPort": "8448"})
+_OTHER_PORTS: Final = MappingProxyType(
+    {"httpPort": "80", "httpsPort": "443", "federationPort": "8448", "prometheusPort": "9090"}
+)
 
 
 def _port_problems(values: Mapping[str, object]) -> list[Problem]:
     names = ["httpPort", "httpsPort"] + (["federationPort"] if values.get("federation") is True else [])
+    names += ["prometheusPort"] if values.get("monitoring") in {"lite", "full"} else []
     problems = []
     for index, name in enumerate(names):
         same = [other for other in names[:index] if other in values and values.get(name) == values[other]]
@@ -288,6 +313,13 @@ def _port_problems(values: Mapping[str, object]) -> list[Problem]:
                 problem(name, str(values[name]), f"a port of its own ({same[0]} has this one)", _OTHER_PORTS[name])
             )
     return problems
+
+
+def _monitoring_problems(values: Mapping[str, object]) -> list[Problem]:
+    if values.get("monitoring") != "full":
+        return []
+    small = [tier for tier, level in LEVEL_OF_TIER.items() if level == "lite" and tier == values.get("tier")]
+    return [problem("monitoring", "full", f"lite or off: all of it does not fit on {tier}", "lite") for tier in small]
 
 
 def _unknown_key_problems(names: Collection[str]) -> list[Problem]:
@@ -319,6 +351,7 @@ def parse(stack: str, texts: Mapping[str, str], sealed: Collection[str]) -> Sett
     target: Target = next((each for each in TARGETS if each == texts.get("target")), "local")
     values = _parse_values(target, texts, problems)
     problems += _port_problems(values)
+    problems += _monitoring_problems(values)
     problems += alert_settings.problems(values)
     if target == "aliyun":
         problems += cloud.problems(values)

@@ -14,6 +14,12 @@ def images_of(settings: Settings) -> tuple[ImageName, ...]:
     names: list[ImageName] = ["toolbox", "nginx", HOMESERVERS[settings.homeserver].image]
     if settings.redis:
         names.append("redis")
+    if settings.monitoring != "off":
+        names += ["prometheus", "node-exporter", "blackbox-exporter"]
+    if settings.monitoring == "full":
+        names += ["mtail", "cadvisor", "python"]
+        if settings.redis:
+            names.append("redis-exporter")
     if settings.image_source == "packages":
         names.insert(0, "base")
     return tuple(names)

@@ -7,18 +7,37 @@ machine (tests/unit/test_tiers.py holds every combination of settings against th
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final, Literal, NewType, final, get_args
 
 Mebibytes = NewType("Mebibytes", int)
 TierName = Literal["1C1G", "2C4G", "4C8G"]
-ServiceName = Literal["homeserver", "nginx", "redis", "one-shot"]
+ServiceName = Literal[
+    "homeserver",
+    "nginx",
+    "redis",
+    "one-shot",
+    "registrar",
+    "prometheus",
+    "node-exporter",
+    "blackbox-exporter",
+    "alertmanager",
+    "alert-relay",
+    "cadvisor",
+    "mtail",
+    "redis-exporter",
+    "facts",
+    "canary",
+]
 
 TIER_NAMES: Final[tuple[TierName, ...]] = get_args(TierName)
 
-ONE_SHOTS: Final = 5
-"""How many one-shot containers (seeds and the like) may run at the same time: one for each service and the probe."""
+SEEDS_AT_ONCE: Final = 2
+"""How many seeds may run at the same time. The rest wait: each has a memory limit, and on a small machine not all of
+them fit beside the services."""
+ONE_SHOTS: Final = SEEDS_AT_ONCE + 1
+"""How many one-shot containers may run at the same time: seeds, and what makes Synapse's registration token known."""
 
 
 @final
@@ -41,6 +60,13 @@ class Tier:
     reserve: Mebibytes
     """For the system, dockerd (99 MiB resident), containerd (47) and 13 for the shim of each container."""
     budgets: Mapping[ServiceName, Budget]
+    """What each container may use. A service that the tier has no room for is not in it."""
+    monitored_homeserver: Mebibytes
+    """The homeserver's memory on a machine that the monitoring runs on too."""
+    metrics_days: int
+    """How long Prometheus keeps what it has measured, unless ``metrics_size`` is reached before."""
+    metrics_size: Mebibytes
+    """How much of the disk that may take."""
     redis_data: Mebibytes
     """Redis' ``maxmemory``: below its container's limit, because rewriting the append-only file copies pages."""
     conduit_cache: Mebibytes
@@ -61,13 +87,16 @@ class Tier:
     data_disk_gib: int
     """Data disk on Aliyun unless something else is set, in GiB: images (3), containers and all data."""
 
+    def homeserver(self, *, monitored: bool) -> Budget:
+        """Return what the homeserver may use."""
+        budget = self.budgets["homeserver"]
+        return replace(budget, memory=self.monitored_homeserver) if monitored else budget
 
-def _budgets(homeserver: Budget, nginx: Budget, redis: Budget, one_shot: Budget) -> Mapping[ServiceName, Budget]:
-    return MappingProxyType({"homeserver": homeserver, "nginx": nginx, "redis": redis, "one-shot": one_shot})
 
-
-def _budget(memory: int, cpus: float) -> Budget:
-    return Budget(memory=Mebibytes(memory), cpus=cpus)
+def _budgets(budgets: Mapping[ServiceName, tuple[int, float]]) -> Mapping[ServiceName, Budget]:
+    return MappingProxyType(
+        {name: Budget(memory=Mebibytes(memory), cpus=cpus) for name, (memory, cpus) in budgets.items()}
+    )
 
 
 TIERS: Final[Mapping[TierName, Tier]] = MappingProxyType(
@@ -76,9 +105,25 @@ TIERS: Final[Mapping[TierName, Tier]] = MappingProxyType(
             name="1C1G",
             cpus=1,
             memory=Mebibytes(1024),
-            reserve=Mebibytes(320),
-            budgets=_budgets(_budget(384, 1.0), _budget(64, 0.5), _budget(48, 0.5), _budget(32, 0.5)),
-            redis_data=Mebibytes(24),
+            reserve=Mebibytes(392),
+            budgets=_budgets(
+                {
+                    "homeserver": (384, 1.0),
+                    "nginx": (48, 0.5),
+                    "redis": (40, 0.5),
+                    "one-shot": (16, 0.5),
+                    "registrar": (32, 0.5),
+                    "prometheus": (96, 0.5),
+                    "node-exporter": (24, 0.25),
+                    "blackbox-exporter": (24, 0.25),
+                    "alertmanager": (40, 0.25),
+                    "alert-relay": (24, 0.25),
+                }
+            ),
+            monitored_homeserver=Mebibytes(272),
+            metrics_days=7,
+            metrics_size=Mebibytes(256),
+            redis_data=Mebibytes(20),
             conduit_cache=Mebibytes(64),
             conduit_cache_modifier=0.5,
             synapse_cache_factor=0.25,
@@ -92,7 +137,28 @@ TIERS: Final[Mapping[TierName, Tier]] = MappingProxyType(
             cpus=2,
             memory=Mebibytes(4096),
             reserve=Mebibytes(640),
-            budgets=_budgets(_budget(1536, 2.0), _budget(128, 1.0), _budget(256, 1.0), _budget(64, 1.0)),
+            budgets=_budgets(
+                {
+                    "homeserver": (1536, 2.0),
+                    "nginx": (128, 1.0),
+                    "redis": (256, 1.0),
+                    "one-shot": (64, 1.0),
+                    "registrar": (64, 1.0),
+                    "prometheus": (256, 1.0),
+                    "node-exporter": (48, 0.5),
+                    "blackbox-exporter": (48, 0.5),
+                    "alertmanager": (64, 0.5),
+                    "alert-relay": (48, 0.5),
+                    "cadvisor": (96, 0.5),
+                    "mtail": (48, 0.5),
+                    "redis-exporter": (32, 0.25),
+                    "facts": (48, 0.25),
+                    "canary": (48, 0.25),
+                }
+            ),
+            monitored_homeserver=Mebibytes(1536),
+            metrics_days=15,
+            metrics_size=Mebibytes(1024),
             redis_data=Mebibytes(128),
             conduit_cache=Mebibytes(300),
             conduit_cache_modifier=1.0,
@@ -107,7 +173,28 @@ TIERS: Final[Mapping[TierName, Tier]] = MappingProxyType(
             cpus=4,
             memory=Mebibytes(8192),
             reserve=Mebibytes(1024),
-            budgets=_budgets(_budget(4096, 4.0), _budget(256, 2.0), _budget(448, 1.0), _budget(64, 1.0)),
+            budgets=_budgets(
+                {
+                    "homeserver": (4096, 4.0),
+                    "nginx": (256, 2.0),
+                    "redis": (448, 1.0),
+                    "one-shot": (64, 1.0),
+                    "registrar": (64, 1.0),
+                    "prometheus": (512, 1.0),
+                    "node-exporter": (48, 0.5),
+                    "blackbox-exporter": (64, 0.5),
+                    "alertmanager": (64, 0.5),
+                    "alert-relay": (48, 0.5),
+                    "cadvisor": (96, 0.5),
+                    "mtail": (48, 0.5),
+                    "redis-exporter": (32, 0.25),
+                    "facts": (48, 0.25),
+                    "canary": (48, 0.25),
+                }
+            ),
+            monitored_homeserver=Mebibytes(4096),
+            metrics_days=30,
+            metrics_size=Mebibytes(4096),
             redis_data=Mebibytes(256),
             conduit_cache=Mebibytes(1024),
             conduit_cache_modifier=2.0,

@@ -15,7 +15,7 @@ from docker.models.containers import Container
 from docker.utils.socket import frames_iter
 
 from components.container import LABEL_STACK
-from config.settings import Settings
+from config.settings import LOOPBACK, Settings
 from config.tiers import TIERS
 from toolchain.steps import StepFailed
 
@@ -88,13 +88,22 @@ def has_image(client: docker.DockerClient, reference: str) -> bool:
 
 
 def check_machine(client: docker.DockerClient, settings: Settings) -> None:
-    """Check that the machine has the processors that the tier's containers may use.
+    """Check that the machine has the processors that the tier's containers may use, and its Docker engine's folder.
 
     Raises:
-        StepFailed: it has fewer; the Docker engine refuses such a container half-way through an `up`.
+        StepFailed: it has fewer; the Docker engine refuses such a container half-way through an `up`. Or the folder is
+            another: the monitoring would find no containers in it.
 
     """
-    cores = int(_info(client)["NCPU"])
+    info = _info(client)
+    cores, root = int(info["NCPU"]), str(info["DockerRootDir"])
+    if settings.monitoring == "full" and settings.docker_root and root != settings.docker_root:
+        raise StepFailed(
+            step="Docker engine",
+            reason=f"it keeps its containers in {root}; the setting dockerRoot says {settings.docker_root}",
+            log=None,
+            remedy=f"pulumi config set dockerRoot {root}",
+        )
     tier = TIERS[settings.tier]
     wanted = max(budget.cpus for budget in tier.budgets.values())
     if wanted > cores:
@@ -135,18 +144,23 @@ def check_ports(client: docker.DockerClient, settings: Settings) -> None:
     wanted = {"httpPort": settings.http_port, "httpsPort": settings.https_port}
     if settings.federation:
         wanted["federationPort"] = settings.federation_port
+    places = {name: (settings.bind_address, port) for name, port in wanted.items()}
+    if settings.monitoring != "off":
+        places["prometheusPort"] = (LOOPBACK, settings.prometheus_port)
     taken = {
-        name: port for name, port in wanted.items() if port not in own and not _is_free(settings.bind_address, port)
+        name: (address, port)
+        for name, (address, port) in places.items()
+        if port not in own and not is_free(address, port)
     }
     if taken:
         raise StepFailed(
             step="ports",
             reason="\n".join(
-                f"{settings.bind_address}:{port} ({name}) is in use by another program" for name, port in taken.items()
+                f"{address}:{port} ({name}) is in use by another program" for name, (address, port) in taken.items()
             ),
             log=None,
             remedy="stop that program (`ss -ltnp` names it), or choose another port: "
-            + "; ".join(f"pulumi config set {name} {_another(port)}" for name, port in taken.items()),
+            + "; ".join(f"pulumi config set {name} {_another(port)}" for name, (_, port) in taken.items()),
         )
 
 
@@ -155,7 +169,8 @@ def _another(port: int) -> int:
     return port + 8000 if port < unprivileged else port + 1
 
 
-def _is_free(address: str, port: int) -> bool:
+def is_free(address: str, port: int) -> bool:
+    """Return whether nothing of this machine listens there."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -35,6 +35,7 @@ DENDRITE: Final = golang.Part(
     program="dendrite",
     also=(f"{_DENDRITE}/create-account", f"{_DENDRITE}/generate-keys"),
 )
+CADVISOR: Final = golang.Part(name="cadvisor", title="cAdvisor from Go modules", package=".", program="cadvisor")
 
 _MADE_AS: Final = ".made-as"
 """File in an inputs folder that says which recipe's they are; an older recipe's may still lie there."""
@@ -177,12 +178,16 @@ def _make_synapse(this: Step, target: Path, places: Places, root: Path) -> None:
     )
 
 
-def _make_dendrite(this: Step, target: Path, places: Places, root: Path) -> None:
-    """Build Dendrite's programs, with the module proxy of this machine's Go, and list the modules they are made of."""
-    go = golang.provide_go(places, Path(sys.prefix))
-    target.mkdir()
-    golang.build(this, DENDRITE, places=places, go=go, target=target, modules=root / IMAGES_FOLDER)
-    (target / "packages.txt").write_text("".join(f"{each}\n" for each in _modules_in(go, target)))
+def _make_programs(part: golang.Part) -> Callable[[Step, Path, Places, Path], None]:
+    """Return what builds programs with the module proxy of this machine's Go, and lists their modules."""
+
+    def make(this: Step, target: Path, places: Places, root: Path) -> None:
+        go = golang.provide_go(places, Path(sys.prefix))
+        target.mkdir()
+        golang.build(this, part, places=places, go=go, target=target, modules=root / IMAGES_FOLDER)
+        (target / "packages.txt").write_text("".join(f"{each}\n" for each in _modules_in(go, target)))
+
+    return make
 
 
 def _modules_in(go: Path, folder: Path) -> list[str]:
@@ -210,10 +215,16 @@ _TITLES: Final[Mapping[ImageName, str]] = MappingProxyType(
         "base": "Debian archive for the images",
         "synapse": "Synapse's Python packages",
         "dendrite": DENDRITE.title,
+        "cadvisor": CADVISOR.title,
     }
 )
 _MAKERS: Final[Mapping[ImageName, Callable[[Step, Path, Places, Path], None]]] = MappingProxyType(
-    {"base": _make_base, "synapse": _make_synapse, "dendrite": _make_dendrite}
+    {
+        "base": _make_base,
+        "synapse": _make_synapse,
+        "dendrite": _make_programs(DENDRITE),
+        "cadvisor": _make_programs(CADVISOR),
+    }
 )
 
 

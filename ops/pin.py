@@ -41,7 +41,9 @@ def ask(source: pull.Source, registry: str, old: Mapping[str, str]) -> Pins:
     ]
     for name, reference in references.items():
         candidate = Candidate(name=name, registry=registry, digest=None)
-        shut = next((each for each in pins.failures if each.why in SHUT), None)
+        shut = next(
+            (each for each in pins.failures if each.why in SHUT and each.candidate.host == candidate.host), None
+        )
         if shut is not None:
             pins.failures.append(NotGiven(candidate, shut.why, str(shut).partition(": ")[2]))
             continue

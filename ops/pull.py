@@ -188,16 +188,16 @@ class Search:
         candidate = reason.candidate
         tried = self.failures.setdefault(candidate.name, [])
         tried.append(reason)
-        if candidate.registry in self._shut:
+        if candidate.host in self._shut:
             return  # said once
         if reason.why in SHUT:
-            self._shut[candidate.registry] = reason
+            self._shut[candidate.host] = reason
         rest = self.candidates(candidate.name)[len(tried) :]
         note(f"{reason}; " + (f"trying {rest[0].host}" if rest else "no other registry is left"))
 
     def _ask(self, candidate: Candidate) -> None:
-        if candidate.registry in self._shut:
-            shut = self._shut[candidate.registry]
+        if candidate.host in self._shut:
+            shut = self._shut[candidate.host]
             raise NotGiven(candidate, shut.why, str(shut).partition(": ")[2])
         try:
             self.source.digest(candidate, candidate.wanted)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, Literal, final
 
-from config.catalogue import ImageName, registry_reference
+from config.catalogue import ImageName, published_at, registry_reference
 
 Why = Literal[
     "refused connection",
@@ -60,7 +60,7 @@ class Candidate:
     @property
     def host(self) -> str:
         """The registry, for people."""
-        return self.registry or "Docker Hub"
+        return self.registry or published_at(self.name)
 
     @property
     def by_tag(self) -> str:

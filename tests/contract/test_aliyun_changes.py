@@ -38,6 +38,8 @@ CHANGES: Mapping[str, tuple[str, set[str]]] = {
     "dnsServers": ("223.5.5.5", set()),
     "registration": ("closed", set()),
     "redis": ("false", set()),
+    "monitoring": ("lite", set()),
+    "prometheusPort": ("9091", set()),
     "deleteProtection": ("false", {"host", "data", "public-address"}),
     "zone": ("cn-hangzhou-j", {"vswitch", "data", "host"}),
     "accountType": ("International", set()),
@@ -54,9 +56,9 @@ CHANGES: Mapping[str, tuple[str, set[str]]] = {
     "dnsTtl": ("1200", RECORDS),
 }
 # They make another stack.
-FIXED = {"target", "dockerHost", "serverName", "region"}
+FIXED = {"target", "dockerHost", "dockerRoot", "serverName", "region"}
 # They are about containers only.
-OF_MONITORING = {"monitoring", *keys_of(AlertSettings)}
+OF_MONITORING = {*keys_of(AlertSettings)}
 
 
 def clouds(recording: Recording) -> Mapping[str, object]:

@@ -39,10 +39,9 @@ def change(value: str, *services: str, synapse: tuple[str, ...] | None = None) -
 
 
 # What cannot be changed while a stack is there, or is another stack: refused elsewhere.
-FIXED = {"target", "serverName", "dockerHost", *keys_of(CloudSettings)}
+FIXED = {"target", "serverName", "dockerHost", "dockerRoot", *keys_of(CloudSettings)}
 # They touch parts of the monitoring only, which this stack has not got.
 OF_MONITORING = {
-    "monitoring",
     *keys_of(AlertSettings),
     "dingtalkAddress",
     "dingtalkSecret",
@@ -76,6 +75,9 @@ CHANGES: Mapping[str, Change] = {
     "dnsServers": change("223.5.5.5", HOMESERVER),
     "registration": change("closed", HOMESERVER),
     "redis": change("false", "redis", synapse=("redis", HOMESERVER)),
+    "monitoring": change("lite", HOMESERVER, "prometheus", "node-exporter", "blackbox-exporter"),
+    # While nothing is monitored.
+    "prometheusPort": change("9091"),
     "deleteProtection": change("false"),
 }
 SECRET_CHANGES: Mapping[str, Change] = {
@@ -86,6 +88,7 @@ SECRET_CHANGES: Mapping[str, Change] = {
     "synapseFormSecret": change("", synapse=(HOMESERVER,)),
     "synapseRegistrarPassword": change("", synapse=()),
     "dendriteRegistrationSecret": change(""),
+    "canaryPassword": change(""),
 }
 
 

@@ -52,14 +52,18 @@ VALUES = {
 }
 # imageSource and registryPrefix need a registry that has the images, and imageOrigins one that has them elsewhere
 # (tests/registry); homeserver is in test_change_homeserver.py, dendriteRegistrationSecret in test_lifecycle.py. A
-# changed synapseRegistrarPassword makes `make up` fail, as the table says.
+# changed synapseRegistrarPassword makes `make up` fail, as the table says. What a monitored stack changes is more than
+# the table says of one that is not.
 ELSEWHERE = {
     "imageSource",
     "registryPrefix",
     "imageOrigins",
     "homeserver",
+    "monitoring",
+    "prometheusPort",
     "dendriteRegistrationSecret",
     "synapseRegistrarPassword",
+    "canaryPassword",
 }
 
 

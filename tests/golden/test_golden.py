@@ -19,6 +19,13 @@ from tests.samples import LOCAL, SECRETS, stack_file
 STACKS: Mapping[str, Mapping[str, str]] = {
     "local-conduit": {**LOCAL, "homeserver": "conduit"},
     "local-synapse": {**LOCAL, "homeserver": "synapse", "imageSource": "packages"},
+    "local-monitored": {
+        **LOCAL,
+        "tier": "2C4G",
+        "homeserver": "synapse",
+        "imageSource": "packages",
+        "monitoring": "full",
+    },
     "local-dendrite": {**LOCAL, "homeserver": "dendrite", "imageSource": "packages"},
     "dev": stack_file("dev"),
     "prod": stack_file("prod"),

@@ -26,6 +26,7 @@ from tests.samples import LOCAL, SECRETS
 STACKS: Mapping[str, Mapping[str, str]] = {
     "synapse": {"homeserver": "synapse"},
     "dendrite": {"homeserver": "dendrite"},
+    "monitored": {"homeserver": "synapse", "tier": "2C4G", "monitoring": "full", "prometheusPort": "39090"},
     "conduit": {"registryPrefix": standin.PREFIX},
     "closed": {
         "registryPrefix": standin.PREFIX,

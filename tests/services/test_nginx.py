@@ -75,14 +75,8 @@ class Edge:
             connection.close()
 
 
-@pytest.fixture(scope="module")
-def edge(bench: Bench, self_signed: tuple[str, str], tmp_path_factory: pytest.TempPathFactory) -> Edge:
-    certificate, key = self_signed
-    network = bench.network()
-    script = (Path(__file__).parent / "upstream.py").read_text(encoding="utf-8")
-    upstream = bench.container("synapse", ["python3", "-c", script], network=network.name)
-    upstream.reload()
-    address = upstream.attrs["NetworkSettings"]["Networks"][network.name]["IPAddress"]
+def nginx_config(upstream: str, pair: tuple[str, str], log_socket: str = "") -> dict[str, str]:
+    """Return the files of a config volume, with a certificate and its key."""
     config = NginxConfig(
         server_name="matrix.test",
         matrix_host="localhost",
@@ -90,19 +84,32 @@ def edge(bench: Bench, self_signed: tuple[str, str], tmp_path_factory: pytest.Te
         https_port=443,
         federation=True,
         synapse=False,
-        upstream=f"{address}:8008",
+        upstream=upstream,
         upload_limit=LIMIT,
         workers=1,
         well_known={"client": {"m.homeserver": {"base_url": "https://localhost"}}, "server": {"m.server": "x:443"}},
         guesses_per_minute=30,
         guesses_burst=5,
+        log_socket=log_socket,
     )
-    files = {
+    certificate, key = pair
+    return {
         **render_files(config),
         "tls/fullchain.pem": certificate,
         "tls/privkey.pem": key,
         "static/ca.pem": certificate,
     }
+
+
+@pytest.fixture(scope="module")
+def edge(bench: Bench, self_signed: tuple[str, str], tmp_path_factory: pytest.TempPathFactory) -> Edge:
+    certificate, _ = self_signed
+    network = bench.network()
+    script = (Path(__file__).parent / "upstream.py").read_text(encoding="utf-8")
+    upstream = bench.container("synapse", ["python3", "-c", script], network=network.name)
+    upstream.reload()
+    address = upstream.attrs["NetworkSettings"]["Networks"][network.name]["IPAddress"]
+    files = nginx_config(f"{address}:8008", self_signed)
     volume = bench.volume(files, USER)
     nginx = bench.container(
         "nginx",
@@ -138,6 +145,13 @@ def test_the_config_is_valid_and_warns_of_nothing(edge: Edge) -> None:
     code, output = execute(edge.nginx, "nginx", "-e", "stderr", "-t", "-c", "/config/nginx.conf")
     assert code == 0, output
     assert "warn" not in output
+
+
+@pytest.mark.parametrize(
+    "path", ["/metrics", "/_synapse/metrics", "/_dendrite/monitor/up", "/_synapse/admin/v1/register"]
+)
+def test_what_is_for_the_inside_is_not_passed_on(edge: Edge, path: str) -> None:
+    assert edge.ask("GET", path).status == 404
 
 
 def test_plain_http_is_redirected_for_good(edge: Edge) -> None:

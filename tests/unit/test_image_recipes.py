@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from config.catalogue import CATALOGUE, project_root
+from config.catalogue import CATALOGUE, ImageName, project_root
 from toolchain import versions
 
 IMAGES = project_root() / "images"
@@ -57,18 +58,26 @@ def test_every_python_package_is_locked_with_hashes_and_without_addresses() -> N
     assert "://" not in text
 
 
-def test_every_go_module_is_locked_with_hashes() -> None:
-    folder = IMAGES / "dendrite"
-    version = CATALOGUE["dendrite"].package_version
-    module = f"github.com/element-hq/dendrite v{version}"
-    assert f"require {module}\n" in (folder / "go.mod").read_text(encoding="utf-8")
+GO_MODULES: Mapping[ImageName, str] = {
+    "dendrite": "github.com/element-hq/dendrite",
+    "cadvisor": "github.com/google/cadvisor",
+}
+
+
+@pytest.mark.parametrize("name", sorted(GO_MODULES))
+def test_every_go_module_is_locked_with_hashes(name: ImageName) -> None:
+    folder = IMAGES / name
+    version = CATALOGUE[name].package_version
+    module = f"{GO_MODULES[name]} v{version}"
+    assert f"{module}\n" in (folder / "go.mod").read_text(encoding="utf-8")
     lines = (folder / "go.sum").read_text(encoding="utf-8").splitlines()
     assert f"{module} h1:" in "\n".join(lines)
     assert all(re.fullmatch(r"\S+ v\S+ h1:\S{43}=", line) for line in lines)
 
 
-def test_the_go_modules_ask_for_no_newer_go_than_there_is() -> None:
-    found = re.search(r"^go (\S+)$", (IMAGES / "dendrite/go.mod").read_text(encoding="utf-8"), re.MULTILINE)
+@pytest.mark.parametrize("name", sorted(GO_MODULES))
+def test_the_go_modules_ask_for_no_newer_go_than_there_is(name: ImageName) -> None:
+    found = re.search(r"^go (\S+)$", (IMAGES / name / "go.mod").read_text(encoding="utf-8"), re.MULTILINE)
     assert found
     assert versions.parse(found[1]) == versions.GO_MINIMUM
 

@@ -62,6 +62,7 @@ KEYS: Mapping[str, Any] = {
 """setup/config/*.go of v0.15.2, without what this project has no use for."""
 
 CONFIG = DendriteConfig(
+    metrics=False,
     server_name="example.com",
     port=8008,
     client_url="https://matrix.example.com",
@@ -102,6 +103,11 @@ def test_every_key_exists() -> None:
         for key, below in config[section].items():
             if isinstance(below, dict):
                 assert set(below) <= known[key], f"{section}.{key}"
+
+
+def test_its_own_metrics_are_told_where_they_are_asked_for() -> None:
+    assert parsed()["global"]["metrics"]["enabled"] is False
+    assert parsed(replace(CONFIG, metrics=True))["global"]["metrics"]["enabled"] is True
 
 
 def test_registration_is_closed_and_by_shared_secret_only() -> None:

@@ -46,6 +46,14 @@ def test_secrets_are_in_files_of_their_own() -> None:
     }
 
 
+def test_its_own_metrics_have_a_port_that_nginx_passes_nothing_on_to() -> None:
+    assert "enable_metrics" not in parsed()
+    config = parsed(replace(CONFIG, metrics_port=9000))
+    assert config["enable_metrics"] is True
+    (metrics,) = [each for each in config["listeners"] if each["type"] == "metrics"]
+    assert metrics["port"] == 9000 != CONFIG.port
+
+
 def test_without_redis_there_is_no_word_of_it() -> None:
     assert "redis" not in parsed(replace(CONFIG, redis_address=None))
 

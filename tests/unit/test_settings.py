@@ -39,6 +39,7 @@ WRONG_VALUES = {
     ],
     "imageOrigins": ["nginx", "nginx=", "unknown=mirror.example", "nginx=https://mirror.example"],
     "dockerHost": ["tcp://0.0.0.0:2375", "/var/run/docker.sock", "unix://relative"],
+    "dockerRoot": ["var/lib/docker", "/var/lib/docker/", "/var/../etc", "/"],
     "bindAddress": ["localhost", "::1", "256.0.0.1"],
     "httpPort": ["0", "65536", "http", "-1", "8080.5", "\uff18\uff10"],
     "httpsPort": ["0", "99999"],
@@ -52,8 +53,9 @@ WRONG_VALUES = {
     "dnsServers": ["dns.example.com", "1.2.3.4;5.6.7.8", "::1", "1.2.3.4,"],
     "registration": ["open", "true"],
     "redis": ["on", "no"],
+    "monitoring": ["on", "Full", "true"],
+    "prometheusPort": ["0", "x"],
     "deleteProtection": ["off", "FALSE"],
-    "monitoring": ["on", "true", "Full"],
     "alerts": ["slack", "dingtalk;wecom", "dingtalk,dingtalk", "dingtalk,,wecom", "DingTalk"],
     "alertLanguage": ["cn", "zh-CN", "EN"],
     "alertCertificateDays": ["0", "61", "2 weeks"],
@@ -117,6 +119,7 @@ WRONG_SECRETS = {
     "webhookSecret": ["short"],
     "heartbeatAddress": ["http://hc-ping.com/aaaaaaaaaaaa", "https://hc-ping.com:port/aaaaaaaaaaaa", "https:///ping"],
     "smtpPassword": ["ümlaut-ümlaut", "x" * 257],
+    "canaryPassword": ["short"],
 }
 
 
@@ -194,6 +197,17 @@ def test_an_unknown_key_is_refused_with_the_known_ones() -> None:
 
 def test_a_port_cannot_be_published_twice() -> None:
     assert problems({**LOCAL, **SECRETS, "httpPort": "8443", "httpsPort": "8443"}) == ["httpsPort"]
+
+
+def test_the_port_of_prometheus_counts_where_it_runs() -> None:
+    same = {**LOCAL, **SECRETS, "prometheusPort": "443"}
+    assert problems({**same, "monitoring": "lite"}) == ["prometheusPort"]
+    assert parse("local", {**same, "monitoring": "off"}, set(SECRETS)).prometheus_port == 443
+
+
+def test_all_of_the_monitoring_is_refused_where_it_does_not_fit() -> None:
+    assert problems({**LOCAL, **SECRETS, "tier": "1C1G", "monitoring": "full"}) == ["monitoring"]
+    assert settings(tier="2C4G", monitoring="full").monitoring == "full"
 
 
 def test_the_federation_port_does_not_count_without_federation() -> None:

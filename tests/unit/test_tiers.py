@@ -1,27 +1,10 @@
-"""Tiers: the promise that everything fits."""
+"""Tiers: the promise that everything fits. tests/contract/test_budget.py holds what is declared against it."""
 
 from __future__ import annotations
 
 import pytest
 
-from config.tiers import ONE_SHOTS, TIER_NAMES, TIERS, TierName
-
-SYSTEM = 100
-DOCKER = 99 + 47
-SHIM = 13
-
-
-@pytest.mark.parametrize("name", TIER_NAMES)
-def test_the_limits_of_all_containers_and_the_reserve_fit_the_machine(name: TierName) -> None:
-    tier = TIERS[name]
-    services = sum(budget.memory for service, budget in tier.budgets.items() if service != "one-shot")
-    assert services + ONE_SHOTS * tier.budgets["one-shot"].memory + tier.reserve <= tier.memory
-
-
-@pytest.mark.parametrize("name", TIER_NAMES)
-def test_the_reserve_covers_the_system_and_the_docker_engine(name: TierName) -> None:
-    containers = len(TIERS[name].budgets) - 1
-    assert TIERS[name].reserve >= SYSTEM + DOCKER + containers * SHIM
+from config.tiers import TIER_NAMES, TIERS, TierName
 
 
 @pytest.mark.parametrize("name", TIER_NAMES)
@@ -34,6 +17,19 @@ def test_no_container_may_use_more_processors_than_there_are(name: TierName) -> 
 def test_redis_can_rewrite_its_file_within_its_limit(name: TierName) -> None:
     tier = TIERS[name]
     assert tier.redis_data * 3 / 2 + 8 <= tier.budgets["redis"].memory
+
+
+@pytest.mark.parametrize("name", TIER_NAMES)
+def test_the_monitoring_takes_nothing_from_a_homeserver_that_is_not_monitored(name: TierName) -> None:
+    tier = TIERS[name]
+    assert tier.homeserver(monitored=False) == tier.budgets["homeserver"]
+    assert tier.homeserver(monitored=True).memory == tier.monitored_homeserver <= tier.budgets["homeserver"].memory
+
+
+@pytest.mark.parametrize("name", TIER_NAMES)
+def test_metrics_leave_most_of_the_disk_to_conversations(name: TierName) -> None:
+    tier = TIERS[name]
+    assert tier.metrics_size <= tier.data_disk_gib * 1024 / 10
 
 
 @pytest.mark.parametrize("name", TIER_NAMES)

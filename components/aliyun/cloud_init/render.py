@@ -9,11 +9,10 @@ from typing import Final, final
 
 from components.container import LOG_DRIVER, LOG_OPTS
 from components.templates import render_file
+from config.cloud import DATA_MOUNT, DOCKER_ROOT
 
 ADMIN_USER: Final = "matrix"
 """Whom the Docker provider and people log in as."""
-DATA_MOUNT: Final = "/srv/data"
-DOCKER_ROOT: Final = f"{DATA_MOUNT}/docker"
 USER_DATA_LIMIT: Final = 16 * 1024
 """Bytes before base64. Aliyun's documentation has said 16 KB for long and 32 KB of base64 of late; this is both."""
 

@@ -46,6 +46,8 @@ class Conduit(pulumi.ComponentResource):
     container: docker.Container
     upstream: str
     """Address and port on the edge network."""
+    metrics: None = None
+    """Conduit 0.10 has none of its own."""
 
     def __init__(self, name: str, args: ConduitArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("matrix:service:Conduit", name, {}, opts)
@@ -64,7 +66,7 @@ class Conduit(pulumi.ComponentResource):
             ContainerSpec(
                 image=platform.images["conduit"],
                 user=FACTS.user,
-                budget=platform.tier.budgets["homeserver"],
+                budget=platform.homeserver_budget,
                 processes=512,
                 environment={
                     "CONDUIT_CONFIG": f"{CONFIG_MOUNT}/conduit.toml",
@@ -75,7 +77,10 @@ class Conduit(pulumi.ComponentResource):
                     Mount(volume=data.name, target=DATA_MOUNT, read_only=False),
                     Mount(volume=platform.probe.volume, target=PROBE_MOUNT),
                 ],
-                networks=[NetworkAttachment(network=platform.networks.edge.name, address=address)],
+                networks=[
+                    NetworkAttachment(network=platform.networks.edge.name, address=address),
+                    *platform.inside,
+                ],
                 dns=platform.settings.dns_servers,
                 health=http_probe(FACTS.port, "/_matrix/client/versions"),
                 # It finishes open requests for up to 30 s after SIGTERM.

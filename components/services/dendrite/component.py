@@ -17,6 +17,7 @@ from components.container import (
     Mount,
     NetworkAttachment,
     after,
+    go_memory_limit,
     http_probe,
     service_container,
 )
@@ -25,7 +26,7 @@ from components.seed import Seed, SeedArgs
 from components.services.dendrite.render import DendriteConfig, render_files
 from components.trust import trust_environment, trust_files
 from config.homeservers import HOMESERVERS
-from config.tiers import Budget
+from config.scraping import HOMESERVER_ALIAS, ScrapeJob
 
 FACTS: Final = HOMESERVERS["dendrite"]
 
@@ -46,6 +47,8 @@ class Dendrite(pulumi.ComponentResource):
     container: docker.Container
     upstream: str
     """Address and port on the edge network."""
+    metrics: ScrapeJob | None
+    """Its own metrics, where the settings ask for them."""
 
     def __init__(self, name: str, args: DendriteArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("matrix:service:Dendrite", name, {}, opts)
@@ -53,7 +56,7 @@ class Dendrite(pulumi.ComponentResource):
         platform = args.platform
         data = platform.volumes.homeservers["dendrite"]
         address = str(platform.addresses.homeservers["dendrite"])
-        budget = platform.tier.budgets["homeserver"]
+        budget = platform.homeserver_budget
         seed = Seed(
             name,
             SeedArgs(host=platform.host, owner=FACTS.user, files=_files(args), data_volumes=[data]),
@@ -69,13 +72,16 @@ class Dendrite(pulumi.ComponentResource):
                 processes=512,
                 entrypoint=["sh"],
                 command=[f"{CONFIG_MOUNT}/start.sh"],
-                environment={"GOMEMLIMIT": _go_memory(budget), **trust_environment(platform.settings)},
+                environment={"GOMEMLIMIT": go_memory_limit(budget), **trust_environment(platform.settings)},
                 mounts=[
                     Mount(volume=seed.volume.name, target=CONFIG_MOUNT),
                     Mount(volume=data.name, target=DATA_MOUNT, read_only=False),
                     Mount(volume=platform.probe.volume, target=PROBE_MOUNT),
                 ],
-                networks=[NetworkAttachment(network=platform.networks.edge.name, address=address)],
+                networks=[
+                    NetworkAttachment(network=platform.networks.edge.name, address=address),
+                    *platform.inside,
+                ],
                 dns=platform.settings.dns_servers,
                 health=http_probe(FACTS.port, "/_dendrite/monitor/health"),
             ),
@@ -83,12 +89,9 @@ class Dendrite(pulumi.ComponentResource):
             wait_timeout=after(seed.one_shot, platform.probe.one_shot, seconds=120),
         )
         self.upstream = f"{address}:{FACTS.port}"
+        inside = platform.settings.monitoring == "full"
+        self.metrics = ScrapeJob(name="homeserver", address=f"{HOMESERVER_ALIAS}:{FACTS.port}") if inside else None
         self.register_outputs({"container": self.container.name})
-
-
-def _go_memory(budget: Budget) -> str:
-    """Return from where on Go's garbage collector works harder: it does not see the container's limit by itself."""
-    return f"{budget.memory * 9 // 10}MiB"
 
 
 def _files(args: DendriteArgs) -> Mapping[str, pulumi.Input[str]]:
@@ -102,6 +105,7 @@ def _files(args: DendriteArgs) -> Mapping[str, pulumi.Input[str]]:
         private_ranges=settings.federation_private_ranges,
         upload_limit=settings.upload_limit,
         cache=args.platform.tier.dendrite_cache,
+        metrics=settings.monitoring == "full",
         registration_secret="",
     )
 

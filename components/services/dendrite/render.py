@@ -37,6 +37,8 @@ class DendriteConfig:
     """Bytes."""
     cache: Mebibytes
     """Of events and the like, in memory; an estimate, not a limit."""
+    metrics: bool
+    """Whether it tells its own metrics under ``/metrics``, which Nginx does not pass on."""
     registration_secret: str
     """Who knows it can make accounts. Dendrite reads no secrets from files, so all of ``dendrite.yaml`` is secret."""
 
@@ -54,6 +56,7 @@ def render_files(config: DendriteConfig) -> Mapping[str, str]:
             closed=[str(each) for each in _without(_CLOSED, config.private_ranges)] if config.private_ranges else [],
             upload_limit=config.upload_limit,
             cache=config.cache,
+            metrics=config.metrics,
             registration_secret=config.registration_secret,
         ),
         "start.sh": render("dendrite", "start.sh", port=config.port),

@@ -11,6 +11,7 @@ import pulumi_docker as docker
 
 from components.container import (
     CONFIG_MOUNT,
+    LABEL_STACK,
     PROBE_MOUNT,
     ContainerSpec,
     Mount,
@@ -24,8 +25,10 @@ from components.platform import Platform
 from components.seed import Seed, SeedArgs
 from components.services.nginx.render import NginxConfig, render_files
 from config.outputs import well_known
+from config.scraping import LOG_MOUNT, LOG_SOCKET
 
 USER: Final = 2100
+ALIAS: Final = "nginx"
 HTTP, HTTPS, FEDERATION, OWN_HEALTH = 8080, 8443, 8448, 8081
 """Ports inside the container: above 1024, so that binding them takes no right on any Docker engine."""
 
@@ -47,11 +50,18 @@ class Nginx(pulumi.ComponentResource):
     """TLS, redirects, limits and the way to the homeserver."""
 
     container: docker.Container
+    client_address: str
+    """Host name and port where clients are served, on the edge network."""
+    federation_address: str
+    """The same for other homeservers."""
+    log: docker.Volume | None
+    """Where somebody may listen at a socket for what was answered, line by line."""
 
     def __init__(self, name: str, args: NginxArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("matrix:service:Nginx", name, {}, opts)
         child = pulumi.ResourceOptions(parent=self)
         platform, settings = args.platform, args.platform.settings
+        self.log = self._log(name, platform) if settings.monitoring == "full" else None
         config = NginxConfig(
             server_name=settings.server_name,
             matrix_host=settings.matrix_host,
@@ -63,6 +73,7 @@ class Nginx(pulumi.ComponentResource):
             upload_limit=settings.upload_limit,
             workers=platform.tier.cpus,
             well_known=well_known(settings),
+            log_socket=LOG_SOCKET if self.log else "",
         )
         seed = Seed(
             name,
@@ -85,8 +96,9 @@ class Nginx(pulumi.ComponentResource):
                 mounts=[
                     Mount(volume=seed.volume.name, target=CONFIG_MOUNT),
                     Mount(volume=platform.probe.volume, target=PROBE_MOUNT),
+                    *([Mount(volume=self.log.name, target=LOG_MOUNT)] if self.log else []),
                 ],
-                networks=[NetworkAttachment(network=platform.networks.edge.name)],
+                networks=[NetworkAttachment(network=platform.networks.edge.name, aliases=(ALIAS,))],
                 ports=[
                     PublishedPort(internal=internal, external=external, address=settings.bind_address)
                     for internal, external in ports.items()
@@ -96,4 +108,14 @@ class Nginx(pulumi.ComponentResource):
             child,
             wait_timeout=after(seed.one_shot, platform.probe.one_shot, seconds=60),
         )
+        self.client_address = f"{ALIAS}:{HTTPS}"
+        self.federation_address = f"{ALIAS}:{FEDERATION}"
         self.register_outputs({"container": self.container.name})
+
+    def _log(self, name: str, platform: Platform) -> docker.Volume:
+        return docker.Volume(
+            f"{name}-log",
+            name=f"{platform.host.prefix}-{name}-log",
+            labels=[docker.VolumeLabelArgs(label=LABEL_STACK, value=platform.host.stack)],
+            opts=pulumi.ResourceOptions(parent=self),
+        )

@@ -26,9 +26,12 @@ from components.seed import Seed, SeedArgs
 from components.services.synapse.render import SynapseConfig, register_token_script, render_files
 from components.trust import trust_environment, trust_files
 from config.homeservers import HOMESERVERS
+from config.scraping import HOMESERVER_ALIAS, ScrapeJob
 
 FACTS: Final = HOMESERVERS["synapse"]
 REGISTRAR_USER: Final = 2021
+METRICS_PORT: Final = 9000
+"""Not the one that Nginx passes requests on to."""
 
 
 @final
@@ -54,6 +57,8 @@ class Synapse(pulumi.ComponentResource):
     container: docker.Container
     upstream: str
     """Address and port on the edge network."""
+    metrics: ScrapeJob | None
+    """Its own metrics, where the settings ask for them."""
 
     def __init__(self, name: str, args: SynapseArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("matrix:service:Synapse", name, {}, opts)
@@ -61,13 +66,15 @@ class Synapse(pulumi.ComponentResource):
         data = platform.volumes.homeservers["synapse"]
         address = str(platform.addresses.homeservers["synapse"])
         self.upstream = f"{address}:{FACTS.port}"
+        inside = platform.settings.monitoring == "full"
+        self.metrics = ScrapeJob(name="homeserver", address=f"{HOMESERVER_ALIAS}:{METRICS_PORT}") if inside else None
         child = pulumi.ResourceOptions(parent=self)
         seed = Seed(
             name,
             SeedArgs(host=platform.host, owner=FACTS.user, files=_files(args), data_volumes=[data]),
             child,
         )
-        networks = [NetworkAttachment(network=platform.networks.edge.name, address=address)]
+        networks = [NetworkAttachment(network=platform.networks.edge.name, address=address), *platform.inside]
         if args.redis_address is not None:
             networks.append(NetworkAttachment(network=platform.networks.backend.name))
         self.container = service_container(
@@ -76,7 +83,7 @@ class Synapse(pulumi.ComponentResource):
             ContainerSpec(
                 image=platform.images["synapse"],
                 user=FACTS.user,
-                budget=platform.tier.budgets["homeserver"],
+                budget=platform.homeserver_budget,
                 processes=512,
                 entrypoint=["sh"],
                 command=[f"{CONFIG_MOUNT}/start.sh"],
@@ -119,7 +126,7 @@ class Synapse(pulumi.ComponentResource):
             ContainerSpec(
                 image=platform.images["synapse"],
                 user=REGISTRAR_USER,
-                budget=platform.tier.budgets["one-shot"],
+                budget=platform.tier.budgets["registrar"],
                 processes=16,
                 entrypoint=["python3"],
                 command=[f"{CONFIG_MOUNT}/register_token.py"],
@@ -146,6 +153,7 @@ def _files(args: SynapseArgs) -> Mapping[str, pulumi.Input[str]]:
         upload_limit=settings.upload_limit,
         cache_factor=args.platform.tier.synapse_cache_factor,
         redis_address=args.redis_address,
+        metrics_port=METRICS_PORT if settings.monitoring == "full" else 0,
     )
     files: dict[str, pulumi.Input[str]] = {
         **render_files(config),

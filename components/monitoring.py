@@ -1,0 +1,90 @@
+"""The monitoring of a stack: where its services meet, as the others meet in ``__main__.py``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+import pulumi
+import pulumi_docker as docker
+
+from components.platform import Platform
+from components.services.blackbox_exporter import BlackboxExporter, BlackboxExporterArgs
+from components.services.cadvisor import Cadvisor, CadvisorArgs
+from components.services.canary import Canary, CanaryArgs
+from components.services.facts import Facts, FactsArgs
+from components.services.mtail import Mtail, MtailArgs
+from components.services.node_exporter import NodeExporter, NodeExporterArgs
+from components.services.prometheus import Prometheus, PrometheusArgs
+from components.services.redis_exporter import RedisExporter, RedisExporterArgs
+from config.homeservers import HOMESERVERS
+from config.probes import probes
+from config.scraping import HOMESERVER_ALIAS, ScrapeJob
+from config.settings import secret
+
+_NO_RULES = "groups: []\n"
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class MonitoringArgs:
+    """What is monitored."""
+
+    platform: Platform
+    edge: str
+    """Host name and port where Nginx serves clients, on the edge network."""
+    federation: str
+    """The same for other homeservers."""
+    homeserver: str
+    """Address and port of the homeserver on the edge network."""
+    ca_pem: pulumi.Output[str]
+    nginx_log: docker.Volume | None
+    homeserver_metrics: ScrapeJob | None
+    """Where the homeserver tells its own metrics, if it has any."""
+    redis: str | None
+    """Host name and port of Redis on the backend network, where there is one."""
+    redis_password: pulumi.Output[str] | None
+
+
+def monitoring(args: MonitoringArgs) -> None:
+    """Declare as much of the monitoring as the settings say."""
+    platform = args.platform
+    settings, options = platform.settings, platform.options
+    if settings.monitoring == "off":
+        return
+    asked = probes(settings, edge=args.edge, federation=args.federation, homeserver=args.homeserver)
+    node = NodeExporter("node-exporter", NodeExporterArgs(platform=platform), options)
+    blackbox = BlackboxExporter(
+        "blackbox-exporter", BlackboxExporterArgs(platform=platform, probes=asked, ca_pem=args.ca_pem), options
+    )
+    jobs = [node.job, *(_inside(args, node) if settings.monitoring == "full" else [])]
+    Prometheus(
+        "prometheus",
+        PrometheusArgs(platform=platform, jobs=jobs, probes=asked, blackbox=blackbox.address, rules=_NO_RULES),
+        options,
+    )
+
+
+def _inside(args: MonitoringArgs, node: NodeExporter) -> list[ScrapeJob]:
+    """Declare what tells of the parts of the stack from inside, and return what Prometheus asks for it."""
+    platform, options, settings = args.platform, args.platform.options, args.platform.settings
+    Facts("facts", FactsArgs(platform=platform, textfiles=node.textfiles), options)
+    jobs = [Cadvisor("cadvisor", CadvisorArgs(platform=platform), options).job]
+    if args.nginx_log is not None:
+        jobs.append(Mtail("mtail", MtailArgs(platform=platform, log=args.nginx_log), options).job)
+    if args.redis is not None and args.redis_password is not None:
+        exporter = RedisExporterArgs(platform=platform, redis=args.redis, password=args.redis_password)
+        jobs.append(RedisExporter("redis-exporter", exporter, options).job)
+    if args.homeserver_metrics is not None:
+        jobs.append(args.homeserver_metrics)
+    if settings.canary:
+        facts = HOMESERVERS[settings.homeserver]
+        canary = CanaryArgs(
+            platform=platform,
+            homeserver=f"{HOMESERVER_ALIAS}:{facts.port}",
+            register_by=facts.canary_by,
+            registration=secret(facts.canary_secret),
+            password=secret("canaryPassword"),
+        )
+        jobs.append(Canary("canary", canary, options).job)
+    return jobs

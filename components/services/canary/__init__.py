@@ -1,0 +1,5 @@
+"""The canary."""
+
+from components.services.canary.component import Canary, CanaryArgs
+
+__all__ = ["Canary", "CanaryArgs"]

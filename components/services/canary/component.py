@@ -1,0 +1,96 @@
+"""The canary: whether people could write and read, known by doing it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal, final
+
+import pulumi
+import pulumi_docker as docker
+
+from components.container import (
+    CONFIG_MOUNT,
+    PROBE_MOUNT,
+    ContainerSpec,
+    Mount,
+    NetworkAttachment,
+    after,
+    http_probe,
+    service_container,
+)
+from components.platform import Platform
+from components.seed import Seed, SeedArgs
+from config.scraping import ScrapeJob
+
+USER: Final = 2390
+PORT: Final = 8082
+ALIAS: Final = "canary"
+PROGRAM: Final = "canary.py"
+INTERVAL_SECONDS: Final = 300
+"""A year of it is 105 000 events in a room that nobody reads: a tenth of a gigabyte or two with Synapse."""
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class CanaryArgs:
+    """Inputs of :class:`Canary`."""
+
+    platform: Platform
+    homeserver: str
+    """Host name and port on the monitoring network."""
+    register_by: Literal["token", "shared-secret"]
+    registration: pulumi.Output[str]
+    """The token or the shared secret by which the account is made, once."""
+    password: pulumi.Output[str]
+
+
+@final
+class Canary(pulumi.ComponentResource):
+    """One small program with an account of its own."""
+
+    container: docker.Container
+    job: ScrapeJob
+
+    def __init__(self, name: str, args: CanaryArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("matrix:service:Canary", name, {}, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        platform = args.platform
+        files: dict[str, pulumi.Input[str]] = {
+            PROGRAM: program(),
+            "secrets/password": args.password,
+            "secrets/registration": args.registration,
+        }
+        seed = Seed(name, SeedArgs(host=platform.host, owner=USER, files=files), child)
+        self.container = service_container(
+            name,
+            platform.host,
+            ContainerSpec(
+                image=platform.images["python"],
+                user=USER,
+                budget=platform.tier.budgets["canary"],
+                processes=16,
+                entrypoint=["python3"],
+                command=["-u", f"{CONFIG_MOUNT}/{PROGRAM}"],
+                environment={
+                    "HOMESERVER_URL": f"http://{args.homeserver}",
+                    "REGISTER_BY": args.register_by,
+                    "INTERVAL_SECONDS": str(INTERVAL_SECONDS),
+                },
+                mounts=[
+                    Mount(volume=seed.volume.name, target=CONFIG_MOUNT),
+                    Mount(volume=platform.probe.volume, target=PROBE_MOUNT),
+                ],
+                networks=[NetworkAttachment(network=platform.networks.monitoring.name, aliases=(ALIAS,))],
+                health=http_probe(PORT, "/metrics"),
+            ),
+            child,
+            wait_timeout=after(seed.one_shot, platform.probe.one_shot, seconds=60),
+        )
+        self.job = ScrapeJob(name="canary", address=f"{ALIAS}:{PORT}")
+        self.register_outputs({"container": self.container.name})
+
+
+def program() -> str:
+    """Return the program that runs in the container."""
+    return (Path(__file__).parent / PROGRAM).read_text(encoding="utf-8")

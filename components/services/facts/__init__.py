@@ -1,0 +1,5 @@
+"""Docker facts."""
+
+from components.services.facts.component import Facts, FactsArgs
+
+__all__ = ["Facts", "FactsArgs"]

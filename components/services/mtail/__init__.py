@@ -1,0 +1,5 @@
+"""mtail."""
+
+from components.services.mtail.component import Mtail, MtailArgs
+
+__all__ = ["Mtail", "MtailArgs"]

@@ -1,0 +1,27 @@
+"""How much of the monitoring a stack has, and what shapes it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final, Literal, get_args
+
+from config.tiers import TierName
+
+MonitoringLevel = Literal["off", "lite", "full"]
+MONITORING_LEVELS: Final[tuple[MonitoringLevel, ...]] = get_args(MonitoringLevel)
+
+FINISHED: Final = False
+"""Until it is True, no stack is monitored unless its config says so."""
+
+LEVEL_OF_TIER: Final[Mapping[TierName, MonitoringLevel]] = MappingProxyType(
+    {"1C1G": "lite", "2C4G": "full", "4C8G": "full"}
+)
+"""What each tier has room for, and has unless something else is set."""
+
+
+def usual_level(texts: Mapping[str, str]) -> MonitoringLevel | None:
+    """Return the level of a stack whose config does not say it; None where its tier is not known either."""
+    if not FINISHED:
+        return "off"
+    return next((level for tier, level in LEVEL_OF_TIER.items() if tier == texts.get("tier")), None)

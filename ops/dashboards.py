@@ -1,0 +1,107 @@
+"""`make dashboards`: where what was measured is looked at; for a host over ssh, the tunnel that leads there."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+from config.settings import LOOPBACK
+from ops import command, docker_host, engine
+from ops.docker_host import DockerHost
+from ops.stack import from_arguments, require
+from toolchain.steps import StepFailed
+
+_TUNNEL_SECONDS: Final = 30
+
+
+def main() -> None:
+    """Print the addresses; with a host over ssh, keep the tunnel open until Ctrl-C."""
+    stack = require(from_arguments("show where what was measured is looked at"))
+    outputs = stack.outputs()
+    pages = addresses(outputs, stack.name)
+    host = stack.remote_host()
+    if host is None:
+        show(pages)
+        return
+    docker_host.write_key(host)
+    _tunnel(host, pages)
+
+
+def addresses(outputs: Mapping[str, Any], stack: str) -> Mapping[str, int]:
+    """Return the port of each page, on the loopback interface of the Docker engine's machine.
+
+    Raises:
+        StepFailed: the stack, as it is deployed, is not monitored.
+
+    """
+    pages: Mapping[str, int] = outputs.get("monitoring", {}).get("ports", {})
+    if not pages:
+        raise StepFailed(
+            step="monitoring",
+            reason=f"the stack {stack} has none: its setting `monitoring` is off, or was at the last `make up`",
+            remedy=f"pulumi config set monitoring lite --stack {stack} (or full, from tier 2C4G on)\n"
+            f"make up STACK={stack}",
+        )
+    return pages
+
+
+def show(pages: Mapping[str, int]) -> None:
+    """Print the addresses."""
+    for name, port in pages.items():
+        print(f"{name.capitalize():<12}  http://{LOOPBACK}:{port}", flush=True)
+
+
+def forwarding(pages: Mapping[str, int]) -> list[str]:
+    """Return ssh's options for a tunnel from this machine's loopback interface to that of the host."""
+    options = ["-N", "-o", "ExitOnForwardFailure=yes"]
+    for port in pages.values():
+        options += ["-L", f"{LOOPBACK}:{port}:{LOOPBACK}:{port}"]
+    return options
+
+
+def _tunnel(host: DockerHost, pages: Mapping[str, int]) -> None:
+    taken = [port for port in pages.values() if not engine.is_free(LOOPBACK, port)]
+    if taken:
+        raise StepFailed(
+            step="tunnel",
+            reason=f"{LOOPBACK}:{taken[0]} of this machine is in use by another program, or by another such tunnel",
+            remedy="stop that program (`ss -ltnp` names it), or choose another port: "
+            f"pulumi config set prometheusPort {taken[0] + 1}, and make up",
+        )
+    process = subprocess.Popen(
+        docker_host.command(host, options=forwarding(pages)),
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        if _is_open(process, pages):
+            show(pages)
+            print(f"The tunnel to {host.address} is open until Ctrl-C.", flush=True)
+        _, said = process.communicate()
+    except KeyboardInterrupt:
+        print("\nThe tunnel is closed.")
+        return
+    finally:
+        process.terminate()
+    raise StepFailed(
+        step=f"tunnel to {host.address}",
+        reason=f"ssh has ended: {said.strip() or 'it does not say why'}",
+        remedy="run the same command again; `make status` says whether the host answers",
+    )
+
+
+def _is_open(process: subprocess.Popen[str], pages: Mapping[str, int]) -> bool:
+    """Wait until ssh listens, or has ended."""
+    deadline = time.monotonic() + _TUNNEL_SECONDS
+    while process.poll() is None and time.monotonic() < deadline:
+        if not any(engine.is_free(LOOPBACK, port) for port in pages.values()):
+            return True
+        time.sleep(0.2)
+    return False
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,35 @@
+"""`make dashboards`: what it prints, and the tunnel it opens."""
+
+from __future__ import annotations
+
+import pytest
+
+from config.outputs import plain_outputs
+from ops.dashboards import addresses, forwarding, show
+from tests.samples import cloud_settings, settings
+from toolchain.steps import StepFailed
+
+
+def test_the_addresses_are_those_of_the_outputs(capsys: pytest.CaptureFixture[str]) -> None:
+    show(addresses(plain_outputs(settings(monitoring="lite", prometheusPort="9099")), "local"))
+    assert "http://127.0.0.1:9099" in capsys.readouterr().out
+
+
+def test_a_stack_that_is_not_monitored_says_how_to_change_that() -> None:
+    with pytest.raises(StepFailed, match="pulumi config set monitoring lite --stack other"):
+        addresses(plain_outputs(settings("other", monitoring="off")), "other")
+    with pytest.raises(StepFailed):
+        addresses({}, "before-the-first-up")
+
+
+def test_the_tunnel_leads_from_loopback_to_loopback() -> None:
+    options = forwarding({"prometheus": 9090})
+    assert options[-2:] == ["-L", "127.0.0.1:9090:127.0.0.1:9090"]
+    assert "ExitOnForwardFailure=yes" in options
+
+
+def test_the_outputs_name_the_command() -> None:
+    output = plain_outputs(cloud_settings(monitoring="full"))["monitoring"]
+    assert output == {"level": "full", "ports": {"prometheus": 9090}, "open": "make dashboards STACK=cloud"}
+    assert "make dashboards STACK=cloud" in plain_outputs(cloud_settings(monitoring="lite"))["nextSteps"]
+    assert "make dashboards" not in plain_outputs(settings(monitoring="off"))["nextSteps"]
