@@ -9,6 +9,8 @@ import pulumi
 import pulumi_docker as docker
 
 from components.platform import Platform
+from components.services.alert_relay import AlertRelay, AlertRelayArgs
+from components.services.alertmanager import Alertmanager, AlertmanagerArgs
 from components.services.blackbox_exporter import BlackboxExporter, BlackboxExporterArgs
 from components.services.cadvisor import Cadvisor, CadvisorArgs
 from components.services.canary import Canary, CanaryArgs
@@ -17,12 +19,11 @@ from components.services.mtail import Mtail, MtailArgs
 from components.services.node_exporter import NodeExporter, NodeExporterArgs
 from components.services.prometheus import Prometheus, PrometheusArgs
 from components.services.redis_exporter import RedisExporter, RedisExporterArgs
+from config.alerts import render_rules, rule_file
 from config.homeservers import HOMESERVERS
 from config.probes import probes
 from config.scraping import HOMESERVER_ALIAS, ScrapeJob
 from config.settings import secret
-
-_NO_RULES = "groups: []\n"
 
 
 @final
@@ -57,12 +58,30 @@ def monitoring(args: MonitoringArgs) -> None:
     blackbox = BlackboxExporter(
         "blackbox-exporter", BlackboxExporterArgs(platform=platform, probes=asked, ca_pem=args.ca_pem), options
     )
-    jobs = [node.job, *(_inside(args, node) if settings.monitoring == "full" else [])]
+    alertmanager = _alerting(args)
+    jobs = [node.job, alertmanager.job, *(_inside(args, node) if settings.monitoring == "full" else [])]
     Prometheus(
         "prometheus",
-        PrometheusArgs(platform=platform, jobs=jobs, probes=asked, blackbox=blackbox.address, rules=_NO_RULES),
+        PrometheusArgs(
+            platform=platform,
+            jobs=jobs,
+            probes=asked,
+            blackbox=blackbox.address,
+            rules=render_rules(rule_file(settings)),
+            alertmanager=alertmanager.address,
+        ),
         options,
     )
+
+
+def _alerting(args: MonitoringArgs) -> Alertmanager:
+    """Declare who decides whether people are told, and who tells them, where there is somebody to tell."""
+    platform, options, alerting = args.platform, args.platform.options, args.platform.settings.alerting
+    relay = ""
+    if alerting.alerts:
+        secrets = {name: secret(name) for name in alerting.secrets}
+        relay = AlertRelay("alert-relay", AlertRelayArgs(platform=platform, secrets=secrets), options).address
+    return Alertmanager("alertmanager", AlertmanagerArgs(platform=platform, relay=relay), options)
 
 
 def _inside(args: MonitoringArgs, node: NodeExporter) -> list[ScrapeJob]:

@@ -9,11 +9,12 @@ from typing import Any, Final, final
 import yaml
 
 from config.alerts import containers, homeserver, host
-from config.alerts.rule import SCRAPE_INTERVAL, Language, Part, RecordingRule, Rule, duration, scaled
+from config.alerts.rule import Language, Part, RecordingRule, Rule, duration, scaled
+from config.scraping import SCRAPE_INTERVAL
 from config.settings import Settings
 
 _LITE: Final[frozenset[Part]] = frozenset({"alertmanager", "blackbox", "node"})
-_FULL: Final[frozenset[Part]] = _LITE | {"cadvisor", "canary", "facts", "nginx"}
+_FULL: Final[frozenset[Part]] = _LITE | {"cadvisor", "facts", "nginx"}
 
 
 def parts_of(settings: Settings) -> frozenset[Part]:
@@ -23,6 +24,8 @@ def parts_of(settings: Settings) -> frozenset[Part]:
         parts |= {"federation"}
     if settings.monitoring == "full" and settings.redis:
         parts |= {"redis"}
+    if settings.canary:
+        parts |= {"canary"}
     return parts
 
 

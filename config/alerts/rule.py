@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass
 from typing import Final, Literal, final
 
+from config.scraping import SCRAPE_INTERVAL
+
 Severity = Literal["critical", "warning", "info", "none"]
 Part = Literal["alertmanager", "blackbox", "cadvisor", "canary", "facts", "federation", "nginx", "node", "redis"]
 """What has to be deployed for a rule to mean anything: a source of metrics, or federation itself."""
@@ -16,8 +18,6 @@ SECOND: Final = 1
 MINUTE: Final = 60 * SECOND
 HOUR: Final = 60 * MINUTE
 
-SCRAPE_INTERVAL: Final = 15
-"""Seconds; how often Prometheus scrapes and evaluates."""
 SHORTEST_RANGE: Final = 4 * SCRAPE_INTERVAL
 """Seconds; a shorter range can hold fewer than the two samples that ``increase`` needs, after one lost scrape."""
 

@@ -273,6 +273,8 @@ CONTAINERS = (
             named("container_spec_memory_limit_bytes", NGINX): "0+0x40",
             named("container_memory_working_set_bytes", GONE): "950+0x40",
             named("container_spec_memory_limit_bytes", GONE): "1000+0x40",
+            named("container_memory_working_set_bytes", f"{CONDUIT}/system.slice/ssh.service"): "20+0x40",
+            named("container_spec_memory_limit_bytes", f"{CONDUIT}/system.slice/ssh.service"): "1000+0x40",
             'container_memory_working_set_bytes{id="/docker", job="cadvisor"}': "950+0x40",
             'container_spec_memory_limit_bytes{id="/docker", job="cadvisor"}': "1000+0x40",
         },
@@ -515,16 +517,39 @@ HOST = (
     ),
     Case(
         rule="TargetDown",
-        what="one of two does not answer",
-        series={'up{job="node", instance="node"}': "1+0x40", 'up{job="redis", instance="redis"}': "1+0x4 0+0x40"},
+        what="two of three do not answer",
+        series={
+            'up{job="node", instance="node"}': "1+0x40",
+            'up{job="redis", instance="redis"}': "1+0x4 0+0x40",
+            'up{job="blackbox", instance="host", probe="matrix_client"}': "1+0x4 0+0x40",
+        },
         at="4m",
-        fires=[Firing(labels={"job": "redis", "instance": "redis"}, says="redis (redis)")],
+        fires=[
+            Firing(labels={"job": "redis", "instance": "redis"}, says="redis (redis)"),
+            Firing(
+                labels={"job": "blackbox", "instance": "host", "probe": "matrix_client"},
+                says="blackbox matrix_client (host)",
+            ),
+        ],
     ),
     Case(
         rule="TargetDown",
         what="no answer for a minute",
         series={'up{job="node", instance="node"}': "1+0x4 0+0x40"},
         at="2m15s",
+    ),
+    Case(
+        rule="TargetDown",
+        what="it answers again, and its health check has not passed yet",
+        series={'up{job="node", instance="node"}': "0+0x12 1+0x20"},
+        at="3m45s",
+        fires=[Firing(labels={"job": "node", "instance": "node"}, says="node (node)")],
+    ),
+    Case(
+        rule="TargetDown",
+        what="it answers again for good",
+        series={'up{job="node", instance="node"}': "0+0x12 1+0x20"},
+        at="5m",
     ),
     Case(
         rule="NotificationsFailing",
