@@ -60,17 +60,7 @@ def main() -> None:
         platform.options,
     )
     monitoring(
-        MonitoringArgs(
-            platform=platform,
-            edge=nginx.client_address,
-            federation=nginx.federation_address,
-            homeserver=homeserver.upstream,
-            ca_pem=certificates.ca_pem,
-            nginx_log=nginx.log,
-            homeserver_metrics=homeserver.metrics,
-            redis=redis.address if redis else None,
-            redis_password=secret("redisPassword") if redis else None,
-        )
+        MonitoringArgs(platform=platform, certificates=certificates, homeserver=homeserver, nginx=nginx, redis=redis)
     )
     export(StackOutputs(platform=platform, ca_pem=certificates.ca_pem, registration_token=token))
 

@@ -5,20 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import final
 
-import pulumi
-import pulumi_docker as docker
-
 from components.platform import Platform
 from components.services.alert_relay import AlertRelay, AlertRelayArgs
 from components.services.alertmanager import Alertmanager, AlertmanagerArgs
 from components.services.blackbox_exporter import BlackboxExporter, BlackboxExporterArgs
 from components.services.cadvisor import Cadvisor, CadvisorArgs
 from components.services.canary import Canary, CanaryArgs
+from components.services.certificates import Certificates
+from components.services.conduit import Conduit
+from components.services.dendrite import Dendrite
 from components.services.facts import Facts, FactsArgs
 from components.services.mtail import Mtail, MtailArgs
+from components.services.nginx import Nginx
 from components.services.node_exporter import NodeExporter, NodeExporterArgs
 from components.services.prometheus import Prometheus, PrometheusArgs
+from components.services.redis import Redis
 from components.services.redis_exporter import RedisExporter, RedisExporterArgs
+from components.services.synapse import Synapse
 from config.alerts import render_rules, rule_file
 from config.homeservers import HOMESERVERS
 from config.probes import probes
@@ -32,19 +35,10 @@ class MonitoringArgs:
     """What is monitored."""
 
     platform: Platform
-    edge: str
-    """Host name and port where Nginx serves clients, on the edge network."""
-    federation: str
-    """The same for other homeservers."""
-    homeserver: str
-    """Address and port of the homeserver on the edge network."""
-    ca_pem: pulumi.Output[str]
-    nginx_log: docker.Volume | None
-    homeserver_metrics: ScrapeJob | None
-    """Where the homeserver tells its own metrics, if it has any."""
-    redis: str | None
-    """Host name and port of Redis on the backend network, where there is one."""
-    redis_password: pulumi.Output[str] | None
+    certificates: Certificates
+    homeserver: Conduit | Dendrite | Synapse
+    nginx: Nginx
+    redis: Redis | None
 
 
 def monitoring(args: MonitoringArgs) -> None:
@@ -53,10 +47,17 @@ def monitoring(args: MonitoringArgs) -> None:
     settings, options = platform.settings, platform.options
     if settings.monitoring == "off":
         return
-    asked = probes(settings, edge=args.edge, federation=args.federation, homeserver=args.homeserver)
+    asked = probes(
+        settings,
+        edge=args.nginx.client_address,
+        federation=args.nginx.federation_address,
+        homeserver=args.homeserver.upstream,
+    )
     node = NodeExporter("node-exporter", NodeExporterArgs(platform=platform), options)
     blackbox = BlackboxExporter(
-        "blackbox-exporter", BlackboxExporterArgs(platform=platform, probes=asked, ca_pem=args.ca_pem), options
+        "blackbox-exporter",
+        BlackboxExporterArgs(platform=platform, probes=asked, ca_pem=args.certificates.ca_pem),
+        options,
     )
     alertmanager = _alerting(args)
     jobs = [node.job, alertmanager.job, *(_inside(args, node) if settings.monitoring == "full" else [])]
@@ -89,13 +90,13 @@ def _inside(args: MonitoringArgs, node: NodeExporter) -> list[ScrapeJob]:
     platform, options, settings = args.platform, args.platform.options, args.platform.settings
     Facts("facts", FactsArgs(platform=platform, textfiles=node.textfiles), options)
     jobs = [Cadvisor("cadvisor", CadvisorArgs(platform=platform), options).job]
-    if args.nginx_log is not None:
-        jobs.append(Mtail("mtail", MtailArgs(platform=platform, log=args.nginx_log), options).job)
-    if args.redis is not None and args.redis_password is not None:
-        exporter = RedisExporterArgs(platform=platform, redis=args.redis, password=args.redis_password)
+    if args.nginx.log is not None:
+        jobs.append(Mtail("mtail", MtailArgs(platform=platform, log=args.nginx.log), options).job)
+    if args.redis is not None:
+        exporter = RedisExporterArgs(platform=platform, redis=args.redis.address, password=secret("redisPassword"))
         jobs.append(RedisExporter("redis-exporter", exporter, options).job)
-    if args.homeserver_metrics is not None:
-        jobs.append(args.homeserver_metrics)
+    if args.homeserver.metrics is not None:
+        jobs.append(args.homeserver.metrics)
     if settings.canary:
         facts = HOMESERVERS[settings.homeserver]
         canary = CanaryArgs(

@@ -26,12 +26,12 @@ ImageName = Literal[
     "dendrite",
     "conduit",
     "prometheus",
-    "alertmanager",
     "node-exporter",
     "blackbox-exporter",
     "mtail",
     "redis-exporter",
     "cadvisor",
+    "alertmanager",
     "python",
 ]
 ImageSource = Literal["registry", "packages"]
@@ -129,14 +129,6 @@ CATALOGUE: Final[Mapping[ImageName, CatalogueEntry]] = MappingProxyType(
                 package_version="2.42.0",
             ),
             CatalogueEntry(
-                name="alertmanager",
-                version="0.28.1",
-                reference="docker.io/prom/alertmanager:v0.28.1",
-                recipe=True,
-                built_from="base",
-                package_version="0.25.0",
-            ),
-            CatalogueEntry(
                 name="node-exporter",
                 version="1.9.1",
                 reference="docker.io/prom/node-exporter:v1.9.1",
@@ -176,6 +168,14 @@ CATALOGUE: Final[Mapping[ImageName, CatalogueEntry]] = MappingProxyType(
                 built_from="base",
                 inputs=("bin",),
                 package_version="0.52.1",
+            ),
+            CatalogueEntry(
+                name="alertmanager",
+                version="0.28.1",
+                reference="docker.io/prom/alertmanager:v0.28.1",
+                recipe=True,
+                built_from="base",
+                package_version="0.25.0",
             ),
             CatalogueEntry(
                 # What runs in it is part of this project and comes in a config volume.

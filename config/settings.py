@@ -168,6 +168,7 @@ SECRET_KEYS: Final[Mapping[str, SecretKey]] = MappingProxyType(
         "synapseFormSecret": SecretKey(parse=parsing.secret, needed=_on_synapse),
         "synapseRegistrarPassword": SecretKey(parse=parsing.secret, needed=_on_synapse),
         "dendriteRegistrationSecret": SecretKey(parse=parsing.secret, needed=_on_dendrite),
+        "canaryPassword": SecretKey(parse=parsing.secret, needed=_has_canary),
         "dingtalkAddress": SecretKey(
             parse=alert_parsing.DINGTALK,
             needed=_tells("dingtalk"),
@@ -203,7 +204,6 @@ SECRET_KEYS: Final[Mapping[str, SecretKey]] = MappingProxyType(
         "smtpPassword": SecretKey(
             parse=alert_parsing.mail_password, needed=_logs_in_to_mail_server, placeholder="placeholder-smtp"
         ),
-        "canaryPassword": SecretKey(parse=parsing.secret, needed=_has_canary),
     },
 )
 

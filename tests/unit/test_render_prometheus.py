@@ -53,7 +53,8 @@ def test_of_control_groups_only_those_of_containers_are_kept(kept: str) -> None:
     (rule,) = job["metric_relabel_configs"]
     assert (rule["action"], rule["source_labels"]) == ("keep", ["id"])
     assert re.fullmatch(rule["regex"], kept)
-    for other in ("", "/", "/docker/buildkit/3ytrab5nj5s48a1ugwxuqibnd"):
+    inner = [f"{kept}/init.scope", f"{kept}/docker/{'0b' * 32}"]
+    for other in ("", "/", "/docker/buildkit/3ytrab5nj5s48a1ugwxuqibnd", *inner):
         assert not re.fullmatch(rule["regex"], other)
 
 

@@ -102,6 +102,7 @@ WRONG_SECRETS = {
     "synapseFormSecret": ["short"],
     "synapseRegistrarPassword": ["short", "x" * 129],
     "dendriteRegistrationSecret": ["short", 'has"quotes"inside"it'],
+    "canaryPassword": ["short"],
     "dingtalkAddress": [
         "http://oapi.dingtalk.com/robot/send?access_token=aaaaaaaaaaaa",
         "https://oapi.dingtalk.com/robot/send?token=a",
@@ -119,7 +120,6 @@ WRONG_SECRETS = {
     "webhookSecret": ["short"],
     "heartbeatAddress": ["http://hc-ping.com/aaaaaaaaaaaa", "https://hc-ping.com:port/aaaaaaaaaaaa", "https:///ping"],
     "smtpPassword": ["ümlaut-ümlaut", "x" * 257],
-    "canaryPassword": ["short"],
 }
 
 

@@ -7,8 +7,9 @@ from typing import Final
 
 CONTROL_GROUPS: Final = ("/docker/", "/system.slice/docker-")
 """Where the Docker engine puts containers, with the cgroupfs and with the systemd driver. The name ends in the id."""
-CONTAINER_ID: Final = ".*[0-9a-f]{64}.*"
-"""What is no container has no such name: the whole machine, and what BuildKit leaves behind below ``/docker/``."""
+CONTAINER_ID: Final = f"({'|'.join(CONTROL_GROUPS)})[0-9a-f]{{64}}([.]scope)?"
+"""The control groups of containers. Not the whole machine, nor what BuildKit leaves behind below ``/docker/``, nor the
+groups that a container has made inside its own: rules that join by id would find the same one many times."""
 
 _NOT_MEASURED: Final = (
     "advtcp,app,cpu_topology,cpuLoad,cpuset,disk,hugetlb,memory_numa,network,percpu,perf_event,process,"

@@ -1,0 +1,128 @@
+"""A monitored stack: everything is measured, nothing is open to strangers, and nothing of it unsettles the next run."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+from urllib import error, parse, request
+
+import pytest
+
+from components.container import LABEL_ROLE
+from tests.e2e.deployed import Deployed, brought_up
+from tests.e2e.deployment import Deployment
+
+PROMETHEUS = 26090
+SETTINGS = {
+    "homeserver": "synapse",
+    "imageSource": "packages",
+    "tier": "2C4G",
+    "monitoring": "full",
+    "prometheusPort": str(PROMETHEUS),
+    "subnet": "10.89.90.0/24",
+}
+JOBS = {"prometheus", "alertmanager", "node", "blackbox", "cadvisor", "nginx", "redis", "homeserver", "canary"}
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+    deployment = Deployment(
+        stack="monitored-test",
+        folder=tmp_path_factory.mktemp("monitored"),
+        ports=(26080, 26443, 26448),
+        settings=SETTINGS,
+    )
+    deployment.prepare()
+    with brought_up("synapse", deployment) as running:
+        yield running
+
+
+def query(expression: str) -> list[dict[str, Any]]:
+    """Ask Prometheus where people reach it; nothing while it does not answer."""
+    address = f"http://127.0.0.1:{PROMETHEUS}/api/v1/query?query={parse.quote(expression)}"
+    try:
+        with request.urlopen(address, timeout=10) as answer:
+            result: list[dict[str, Any]] = json.load(answer)["data"]["result"]
+    except error.URLError:
+        return []
+    return result
+
+
+def settled(expression: str, seconds: float = 180) -> list[dict[str, Any]]:
+    """Wait until an expression has a result, and return it."""
+    deadline = time.monotonic() + seconds
+    while not (found := query(expression)):
+        assert time.monotonic() < deadline, f"{expression}: nothing within {seconds} s"
+        time.sleep(2)
+    return found
+
+
+def values(expression: str, label: str) -> dict[str, float]:
+    return {each["metric"].get(label, ""): float(each["value"][1]) for each in query(expression)}
+
+
+@pytest.mark.usefixtures("stack")
+def test_every_target_is_up() -> None:
+    settled(f"count(count by (job) (up)) == {len(JOBS)}")
+    settled("min(up) == 1")
+    assert set(values("up", "job")) == JOBS
+
+
+@pytest.mark.usefixtures("stack")
+def test_every_probe_gets_the_answer_that_it_expects() -> None:
+    settled("min(probe_success) == 1")
+    assert {
+        "matrix_client",
+        "matrix_client_internal",
+        "matrix_federation",
+        "matrix_federation_key",
+        "matrix_well_known",
+        "matrix_well_known_server",
+    } == set(values("probe_success", "probe"))
+
+
+@pytest.mark.usefixtures("stack")
+def test_what_people_write_can_be_read() -> None:
+    settled("matrix_canary_success == 1")
+
+
+def test_every_service_is_known_by_name_with_its_health_and_its_memory(stack: Deployed) -> None:
+    names = {str(each.name) for each in stack.deployment.containers() if each.labels[LABEL_ROLE] == "service"}
+    settled(f"count(matrix_container_health == 1) == {len(names)}")
+    assert set(values("matrix_container_health", "name")) == names
+    settled(f"count(matrix:container_memory_working_set_bytes > 0) == {len(names)}")
+    assert set(values("matrix:container_memory_working_set_bytes", "name")) == names
+
+
+@pytest.mark.usefixtures("stack")
+def test_the_disks_that_matter_are_watched() -> None:
+    settled("node_filesystem_avail_bytes")
+    assert set(values("node_filesystem_avail_bytes", "mountpoint")) == {"/fs/data", "/fs/system"}
+
+
+def test_a_request_is_counted(stack: Deployed) -> None:
+    before = sum(values("nginx_http_responses_total", "status").values())
+    stack.new_account()
+    settled(f"sum(nginx_http_responses_total) > {before}")
+
+
+@pytest.mark.usefixtures("stack")
+def test_only_the_watchdog_fires() -> None:
+    # A full disk of this machine would be a true alert.
+    firing = query('ALERTS{alertstate="firing",alertname!~"Watchdog|Disk.*"}')
+    assert [each["metric"] for each in firing] == []
+
+
+def test_prometheus_is_reached_on_loopback_only(stack: Deployed) -> None:
+    for each in stack.deployment.containers():
+        for port, bindings in (each.ports or {}).items():
+            for binding in bindings or ():
+                assert binding["HostIp"] == "127.0.0.1", f"{each.name} {port}"
+    printed = stack.deployment.make("dashboards").stdout
+    assert f"http://127.0.0.1:{PROMETHEUS}" in printed
+
+
+def test_nothing_of_it_changes_at_the_next_run(stack: Deployed) -> None:
+    stack.deployment.pulumi("preview", "--expect-no-changes", "--refresh")
