@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import final
 
 from components.platform import Platform
+from components.services.alert_relay import AlertRelay, AlertRelayArgs
+from components.services.alertmanager import Alertmanager, AlertmanagerArgs
 from components.services.blackbox_exporter import BlackboxExporter, BlackboxExporterArgs
 from components.services.cadvisor import Cadvisor, CadvisorArgs
 from components.services.canary import Canary, CanaryArgs
@@ -57,7 +59,8 @@ def monitoring(args: MonitoringArgs) -> None:
         BlackboxExporterArgs(platform=platform, probes=asked, ca_pem=args.certificates.ca_pem),
         options,
     )
-    jobs = [node.job, *(_inside(args, node) if settings.monitoring == "full" else [])]
+    alertmanager = _alerting(args)
+    jobs = [node.job, alertmanager.job, *(_inside(args, node) if settings.monitoring == "full" else [])]
     Prometheus(
         "prometheus",
         PrometheusArgs(
@@ -66,9 +69,20 @@ def monitoring(args: MonitoringArgs) -> None:
             probes=asked,
             blackbox=blackbox.address,
             rules=render_rules(rule_file(settings)),
+            alertmanager=alertmanager.address,
         ),
         options,
     )
+
+
+def _alerting(args: MonitoringArgs) -> Alertmanager:
+    """Declare who decides whether people are told, and who tells them, where there is somebody to tell."""
+    platform, options, alerting = args.platform, args.platform.options, args.platform.settings.alerting
+    relay = ""
+    if alerting.alerts:
+        secrets = {name: secret(name) for name in alerting.secrets}
+        relay = AlertRelay("alert-relay", AlertRelayArgs(platform=platform, secrets=secrets), options).address
+    return Alertmanager("alertmanager", AlertmanagerArgs(platform=platform, relay=relay), options)
 
 
 def _inside(args: MonitoringArgs, node: NodeExporter) -> list[ScrapeJob]:

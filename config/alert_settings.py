@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final, Literal, final, get_args
 
 from config import alert_parsing, parsing
@@ -12,6 +13,17 @@ from config.keys import key
 
 Receiver = Literal["dingtalk", "wecom", "feishu", "smtp", "webhook", "heartbeat"]
 RECEIVERS: Final[tuple[Receiver, ...]] = get_args(Receiver)
+SECRETS_OF: Final[Mapping[Receiver, Mapping[str, str]]] = MappingProxyType(
+    {
+        "dingtalk": {"address": "dingtalkAddress", "secret": "dingtalkSecret"},
+        "wecom": {"address": "wecomAddress"},
+        "feishu": {"address": "feishuAddress", "secret": "feishuSecret"},
+        "webhook": {"address": "webhookAddress", "secret": "webhookSecret"},
+        "heartbeat": {"address": "heartbeatAddress"},
+        "smtp": {"password": "smtpPassword"},
+    }
+)
+"""What the relay has to know of each receiver, and the secret keys of the config that say it."""
 
 
 @final
@@ -38,6 +50,16 @@ class AlertSettings:
     smtp_user: str = key(alert_parsing.mail_user, "")
     smtp_from: str = key(alert_parsing.mail_address, "")
     smtp_to: tuple[str, ...] = key(alert_parsing.mail_addresses, "")
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The secret keys that the receivers need."""
+        return tuple(
+            key
+            for receiver in self.alerts
+            for key in SECRETS_OF[receiver].values()
+            if key != "smtpPassword" or self.smtp_user
+        )
 
 
 _MAIL: Final = {

@@ -15,11 +15,13 @@ def images_of(settings: Settings) -> tuple[ImageName, ...]:
     if settings.redis:
         names.append("redis")
     if settings.monitoring != "off":
-        names += ["prometheus", "node-exporter", "blackbox-exporter"]
+        names += ["prometheus", "alertmanager", "node-exporter", "blackbox-exporter"]
     if settings.monitoring == "full":
-        names += ["mtail", "cadvisor", "python"]
+        names += ["mtail", "cadvisor"]
         if settings.redis:
             names.append("redis-exporter")
+    if settings.monitoring == "full" or settings.alerting.alerts:
+        names.append("python")
     if settings.image_source == "packages":
         names.insert(0, "base")
     return tuple(names)

@@ -24,9 +24,11 @@ _NAMED: Final = (
 
 
 def _with_name(series: str) -> RecordingRule:
-    # "/docker/<id>", or "/system.slice/docker-<id>.scope" with the systemd cgroup driver. Control groups of removed
+    # "/docker/<id>", or "/system.slice/docker-<id>.scope" with the systemd cgroup driver, and nothing below: where a
+    # container has control groups of its own, two series would get one id, which is an error. Those of removed
     # containers linger for a while: the join leaves them out.
-    id_only = f'label_replace({series}{{id=~".+[0-9a-f]{{64}}.*"}}, "id", "$1", "id", ".*([0-9a-f]{{64}}).*")'
+    own = r".*[/-]([0-9a-f]{64})([.]scope)?"
+    id_only = f'label_replace({series}{{id=~"{own}"}}, "id", "$1", "id", "{own}")'
     return RecordingRule(
         record=f"matrix:{series}",
         expr=f"sum by (id) ({id_only}) * on (id) group_left (name) max by (id, name) (matrix_container_info)",

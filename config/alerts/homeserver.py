@@ -44,7 +44,7 @@ def rules(alerting: AlertSettings) -> Sequence[Rule]:
             expr=(
                 "matrix_canary_success == 0\n"
                 "or time() - matrix_canary_timestamp_seconds > 900\n"
-                'or (absent(matrix_canary_success) unless on () up{job=~"canary|node"} == 0)'
+                'or (absent(matrix_canary_success) unless on () up{job="canary"} == 0)'
             ),
             lasts=5 * MINUTE,
             needs=("canary",),

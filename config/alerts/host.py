@@ -94,12 +94,14 @@ def rules(alerting: AlertSettings) -> Sequence[Rule]:
             severity="warning",
             expr="up == 0",
             lasts=2 * MINUTE,
+            # The health check of what answers again takes a little longer to pass.
+            keeps=1 * MINUTE,
             needs=(),
             meaning=Text(
                 en="A part of the monitoring does not answer: what it measures is not known.",
                 zh="监控的某一部分没有应答：其所测指标未知。",
             ),
-            detail="{{ $labels.job }} ({{ $labels.instance }})",
+            detail="{{ $labels.job }}{{ with $labels.probe }} {{ . }}{{ end }} ({{ $labels.instance }})",
             action=Text(
                 en="`docker logs` of that container says why; `make up` repairs.",
                 zh="用该容器的 `docker logs` 查看原因；用 `make up` 修复。",

@@ -48,6 +48,12 @@ INHIBITIONS: Final[Sequence[Inhibition]] = (
         because="the health check asks what the exporter asks",
     ),
     Inhibition(
+        source="TargetDown",
+        targets=("ContainerUnhealthy",),
+        where={"name": ".+-(prometheus|alertmanager|canary|cadvisor|mtail|.+-exporter)"},
+        because="a part of the monitoring that is ill does not answer either",
+    ),
+    Inhibition(
         source="ContainerOOMKilled",
         targets=("HostOOMKill",),
         because="the machine counts the same kill",

@@ -12,7 +12,7 @@ from functools import cache
 import pytest
 import trustme
 
-from config.alert_settings import AlertSettings
+from config.alert_settings import SECRETS_OF
 from config.cloud import CloudSettings
 from config.keys import keys_of
 from config.settings import KEYS, SECRET_KEYS
@@ -40,19 +40,6 @@ def change(value: str, *services: str, synapse: tuple[str, ...] | None = None) -
 
 # What cannot be changed while a stack is there, or is another stack: refused elsewhere.
 FIXED = {"target", "serverName", "dockerHost", "dockerRoot", *keys_of(CloudSettings)}
-# They touch parts of the monitoring only, which this stack has not got.
-OF_MONITORING = {
-    *keys_of(AlertSettings),
-    "dingtalkAddress",
-    "dingtalkSecret",
-    "wecomAddress",
-    "feishuAddress",
-    "feishuSecret",
-    "webhookAddress",
-    "webhookSecret",
-    "heartbeatAddress",
-    "smtpPassword",
-}
 CHANGES: Mapping[str, Change] = {
     "tier": change("2C4G", *EVERYTHING),
     "matrixHost": change("matrix.example.com", HOMESERVER, "nginx"),
@@ -75,7 +62,7 @@ CHANGES: Mapping[str, Change] = {
     "dnsServers": change("223.5.5.5", HOMESERVER),
     "registration": change("closed", HOMESERVER),
     "redis": change("false", "redis", synapse=("redis", HOMESERVER)),
-    "monitoring": change("lite", HOMESERVER, "prometheus", "node-exporter", "blackbox-exporter"),
+    "monitoring": change("lite", HOMESERVER, "prometheus", "alertmanager", "node-exporter", "blackbox-exporter"),
     # While nothing is monitored.
     "prometheusPort": change("9091"),
     "deleteProtection": change("false"),
@@ -90,6 +77,35 @@ SECRET_CHANGES: Mapping[str, Change] = {
     "dendriteRegistrationSecret": change(""),
     "canaryPassword": change(""),
 }
+
+
+ALERTED: Mapping[str, str] = {
+    **LOCAL,
+    "tier": "2C4G",
+    "monitoring": "full",
+    "alerts": "dingtalk,wecom,feishu,smtp,webhook,heartbeat",
+    "smtpHost": "smtp.example.com",
+    "smtpUser": "alerts@example.com",
+    "smtpFrom": "alerts@example.com",
+    "smtpTo": "admin@example.com",
+}
+"""A stack that tells everybody of everything."""
+# Another value, and the services that differ with it.
+ALERT_CHANGES: Mapping[str, tuple[str, set[str]]] = {
+    "alerts": ("wecom", {"alertmanager", "alert-relay"}),
+    "alertLanguage": ("zh", {"prometheus", "alert-relay"}),
+    "alertCertificateDays": ("7", {"prometheus"}),
+    "alertDiskPercent": ("10", {"prometheus"}),
+    "alertMemoryPercent": ("80", {"prometheus"}),
+    "alertErrorPercent": ("10", {"prometheus"}),
+    "alertTimeScale": ("0.1", {"prometheus", "alertmanager"}),
+    "smtpHost": ("smtp.example.net", {"alert-relay"}),
+    "smtpPort": ("587", {"alert-relay"}),
+    "smtpUser": ("other@example.com", {"alert-relay"}),
+    "smtpFrom": ("other@example.com", {"alert-relay"}),
+    "smtpTo": ("other@example.com", {"alert-relay"}),
+}
+ALERT_SECRETS = sorted({key for keys in SECRETS_OF.values() for key in keys.values()})
 
 
 def services(recording: Recording) -> dict[str, object]:
@@ -141,8 +157,37 @@ def test_a_changed_secret_touches_these_services_and_no_others(key: str, homeser
     assert touched(recorded(homeserver, preview=False), after) == expected
 
 
+@cache
+def alerted() -> Recording:
+    return record(ALERTED, SECRETS)
+
+
+@pytest.mark.parametrize("key", sorted(ALERT_CHANGES))
+def test_a_changed_setting_of_alerts_touches_these_services_and_no_others(key: str) -> None:
+    value, expected = ALERT_CHANGES[key]
+    assert touched(alerted(), record({**ALERTED, key: value}, SECRETS)) == expected
+
+
+@pytest.mark.parametrize("key", ALERT_SECRETS)
+def test_a_changed_secret_of_a_receiver_touches_the_relay_alone(key: str) -> None:
+    assert touched(alerted(), record(ALERTED, {**SECRETS, key: f"{SECRETS[key]}-other"})) == {"alert-relay"}
+
+
 def test_every_setting_is_in_the_tables() -> None:
-    assert set(CHANGES) | set(SECRET_CHANGES) | FIXED | OF_MONITORING == set(KEYS) | set(SECRET_KEYS)
+    assert set(CHANGES) | set(ALERT_CHANGES) | FIXED == set(KEYS)
+    assert set(SECRET_CHANGES) | set(ALERT_SECRETS) == set(SECRET_KEYS)
+
+
+def test_the_document_on_alerts_says_the_same() -> None:
+    text = (ROOT / "docs" / "alerts.md").read_text(encoding="utf-8")
+    rows = [line.split("|") for line in text.splitlines() if line.startswith("| `")]
+    said = {
+        key.strip(" `"): {name.strip() for name in cells[2].split(",")} for cells in rows for key in cells[1].split(",")
+    }
+    for key, (_, expected) in ALERT_CHANGES.items():
+        assert said[key] == expected, key
+    for key in ALERT_SECRETS:
+        assert said[key] == {"alert-relay"}, key
 
 
 def test_the_document_says_the_same() -> None:

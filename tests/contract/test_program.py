@@ -27,7 +27,13 @@ STACKS: Mapping[str, Mapping[str, str]] = {
     "dendrite": {"homeserver": "dendrite", "imageSource": "packages"},
     "closed": {"homeserver": "synapse", "registration": "closed", "federation": "false", "redis": "false"},
     "monitored-lite": {"monitoring": "lite"},
-    "monitored": {"homeserver": "synapse", "imageSource": "packages", "tier": "2C4G", "monitoring": "full"},
+    "monitored": {
+        "homeserver": "synapse",
+        "imageSource": "packages",
+        "tier": "2C4G",
+        "monitoring": "full",
+        "alerts": "dingtalk,wecom,feishu,webhook,heartbeat",
+    },
     "monitored-dendrite": {"homeserver": "dendrite", "tier": "2C4G", "monitoring": "full"},
     "other-place": {
         "serverName": "example.com",

@@ -23,7 +23,7 @@ SETTINGS = {
     "prometheusPort": str(PROMETHEUS),
     "subnet": "10.89.90.0/24",
 }
-JOBS = {"prometheus", "node", "blackbox", "cadvisor", "nginx", "redis", "homeserver", "canary"}
+JOBS = {"prometheus", "alertmanager", "node", "blackbox", "cadvisor", "nginx", "redis", "homeserver", "canary"}
 
 
 @pytest.fixture(scope="module")

@@ -25,6 +25,7 @@ STACKS: Mapping[str, Mapping[str, str]] = {
         "homeserver": "synapse",
         "imageSource": "packages",
         "monitoring": "full",
+        "alerts": "dingtalk,wecom,feishu,webhook,heartbeat",
     },
     "local-dendrite": {**LOCAL, "homeserver": "dendrite", "imageSource": "packages"},
     "dev": stack_file("dev"),

@@ -17,10 +17,13 @@ import trustme
 import yaml
 from docker.models.containers import Container
 
+from components.services.alert_relay.component import USER as RELAY
 from components.services.alert_relay.render import render_program, render_receivers
+from components.services.alertmanager.component import USER as ALERTMANAGER
 from components.services.alertmanager.render import AlertmanagerConfig, render_command, render_files
-from config.alerts import render_rules, rule_file
+from config.alerts import RuleFile, all_rules, render_rules
 from config.settings import Settings
+from config.tiers import TIERS, ServiceName
 from tests.samples import settings
 from tests.services.conftest import Bench
 
@@ -52,7 +55,6 @@ SETUP: Mapping[str, Any] = {
     "smtp": {"login": ["alerts@example.com", "password of smtp"]},
 }
 PEOPLE = ("dingtalk", "wecom", "feishu", "smtp", "webhook")
-RELAY_USER, ALERTMANAGER_USER = 2320, 2310
 SCALE = "0.02"
 
 
@@ -70,6 +72,12 @@ def stack(receivers: str = "dingtalk,wecom,feishu,smtp,webhook,heartbeat", **key
             **keys,
         }
     )
+
+
+def limits(service: ServiceName) -> dict[str, Any]:
+    """Return the memory limit of the smallest machine, as an option of a container."""
+    memory = f"{TIERS['1C1G'].budgets[service].memory}m"
+    return {"mem_limit": memory, "memswap_limit": memory}
 
 
 def address_of(container: Container) -> str:
@@ -170,15 +178,16 @@ def start_relay(
             "secrets/receivers.json": render_receivers(config.alerting, "example.com", secrets),
             "ca.pem": authority.cert_pem.bytes().decode(),
         },
-        RELAY_USER,
+        RELAY,
     )
     relay = bench.container(
         "python",
         ["python3", "/config/relay.py"],
-        user=f"{RELAY_USER}:{RELAY_USER}",
+        user=f"{RELAY}:{RELAY}",
         network=network,
         volumes={volume.name: {"bind": "/config", "mode": "ro"}},
         environment={"SSL_CERT_FILE": "/config/ca.pem"},
+        **limits("alert-relay"),
     )
     until_up(f"http://{address_of(relay)}:9094/health", relay)
     return relay
@@ -192,13 +201,14 @@ def start_alertmanager(bench: Bench, network: str, config: Settings) -> tuple[Co
         receivers=config.alerting.alerts,
         time_scale=config.alerting.alert_time_scale,
     )
-    volume = bench.volume(render_files(rendered), ALERTMANAGER_USER)
+    volume = bench.volume(render_files(rendered), ALERTMANAGER)
     container = bench.container(
         "alertmanager",
-        ["prometheus-alertmanager", *render_command(rendered, "/config", "/tmp")],  # noqa: S108 (in the container)
-        user=f"{ALERTMANAGER_USER}:{ALERTMANAGER_USER}",
+        ["alertmanager", *render_command(rendered, "/config", "/tmp")],  # noqa: S108 (in the container)
+        user=f"{ALERTMANAGER}:{ALERTMANAGER}",
         network=network,
         volumes={volume.name: {"bind": "/config", "mode": "ro"}},
+        **limits("alertmanager"),
     )
     url = f"http://{address_of(container)}:9093"
     until_up(f"{url}/-/ready", container)
@@ -209,8 +219,9 @@ def alert(
     config: Settings, rule: str, description: str = "", labels: Mapping[str, str] = MappingProxyType({})
 ) -> dict[str, Any]:
     """Return an alert as Prometheus would send it."""
-    rules = [each for group in yaml.safe_load(render_rules(rule_file(config)))["groups"] for each in group["rules"]]
-    (found,) = [each for each in rules if each.get("alert") == rule]
+    everything = RuleFile(alerts=all_rules(config), recorded=(), language=config.alerting.alert_language)
+    rules = [each for group in yaml.safe_load(render_rules(everything))["groups"] for each in group["rules"]]
+    (found,) = [each for each in rules if each["alert"] == rule]
     return {
         "labels": {"alertname": rule, **found["labels"], **labels, "stack": "test"},
         "annotations": {

@@ -115,9 +115,9 @@ MATRIX = (
     ),
     Case(
         rule="HomeserverWriteProbeFailing",
-        what="one message did not come back",
-        series={"matrix_canary_success": "1+0x4 0+0x4 1+0x40", "matrix_canary_timestamp_seconds": "0+15x80"},
-        at="6m",
+        what="messages have not come back for four minutes",
+        series={"matrix_canary_success": "1+0x4 0+0x40", "matrix_canary_timestamp_seconds": "0+15x80"},
+        at="5m",
     ),
     Case(
         rule="HomeserverWriteProbeFailing",
@@ -168,27 +168,53 @@ MATRIX = (
     ),
     Case(
         rule="HighErrorRatio5xx",
-        what="one answer in eleven is an error; another vhost has none, a third hardly any request",
+        what="one answer in eleven is an error; another vhost has none, a third few requests, a fourth hardly any",
         series={
             CLIENT: "1+0x60",
             responses("client", 200): "0+10x60",
             responses("client", 502): "0+1x60",
             responses("federation", 200): "0+10x60",
-            responses("idle", 502): "0+0x30 1+0x30",
+            responses("few", 200): "0+1x60",
+            responses("few", 500): "0+1x60",
+            responses("idle", 502): "0+1x60",
         },
         at="12m",
-        fires=[Firing(labels={"vhost": "client"}, says="client: 9.091%")],
+        fires=[
+            Firing(labels={"vhost": "client"}, says="client: 9.091%"),
+            Firing(labels={"vhost": "few"}, says="few: 50%"),
+        ],
     ),
     Case(
         rule="HighErrorRatio5xx",
-        what="one answer in a hundred is an error, and people may ask for what is not there",
+        what="one answer in twenty-five is an error, and people may ask for what is not there",
         series={
             CLIENT: "1+0x60",
-            responses("client", 200): "0+50x60",
-            responses("client", 404): "0+49x60",
+            responses("client", 200): "0+14x60",
+            responses("client", 404): "0+10x60",
             responses("client", 500): "0+1x60",
         },
         at="12m",
+    ),
+    Case(
+        rule="HighErrorRatio5xx",
+        what="errors began four minutes ago",
+        series={
+            CLIENT: "1+0x60",
+            responses("client", 200): "0+10x60",
+            responses("client", 502): "0+0x20 10+10x40",
+        },
+        at="9m",
+    ),
+    Case(
+        rule="HighErrorRatio5xx",
+        what="errors that began after an outage was over",
+        series={
+            CLIENT: "0+0x12 1+0x100",
+            responses("client", 200): "0+10x100",
+            responses("client", 502): "0+0x40 10+10x60",
+        },
+        at="17m",
+        fires=[Firing(labels={"vhost": "client"}, says="client: 50%")],
     ),
     Case(
         rule="HighErrorRatio5xx",
@@ -210,13 +236,27 @@ MATRIX = (
     ),
     Case(
         rule="CertificateExpiresSoon",
-        what="renewed within a quarter of an hour",
-        series={EXPIRY: f"{13 * DAY}+0x30 {90 * DAY}+0x100"},
-        at="20m",
+        what="13 days left for ten minutes",
+        series={EXPIRY: f"{90 * DAY}+0x20 {13 * DAY}+0x100"},
+        at="15m",
+    ),
+    Case(
+        rule="CertificateExpiresSoon",
+        what="no probe has seen it for twenty minutes, which HomeserverDown tells",
+        series={EXPIRY: f"{13 * DAY}+0x40", CLIENT: "0+0x200"},
+        at="31m",
     ),
     Case(rule="RedisDown", what="it answers", series={"redis_up": "1+0x20"}, at="4m"),
     Case(rule="RedisDown", what="no answer for a minute", series={"redis_up": "1+0x4 0+0x20"}, at="1m45s"),
     Case(rule="RedisDown", what="none for longer", series={"redis_up": "1+0x4 0+0x20"}, at="3m", fires=[Firing()]),
+    Case(
+        rule="RedisDown",
+        what="it answers again, and what follows from the outage has not cleared yet",
+        series={"redis_up": "0+0x8 1+0x20"},
+        at="2m45s",
+        fires=[Firing()],
+    ),
+    Case(rule="RedisDown", what="it answers again for good", series={"redis_up": "0+0x8 1+0x20"}, at="4m"),
     Case(rule="RedisDown", what="nobody asks", series={'up{job="node"}': "1+0x20"}, at="2m", fires=[Firing()]),
     Case(rule="RedisDown", what="the exporter is down", series={'up{job="redis"}': "0+0x20"}, at="2m"),
 )
@@ -233,6 +273,8 @@ CONTAINERS = (
             named("container_spec_memory_limit_bytes", NGINX): "0+0x40",
             named("container_memory_working_set_bytes", GONE): "950+0x40",
             named("container_spec_memory_limit_bytes", GONE): "1000+0x40",
+            named("container_memory_working_set_bytes", f"{CONDUIT}/system.slice/ssh.service"): "20+0x40",
+            named("container_spec_memory_limit_bytes", f"{CONDUIT}/system.slice/ssh.service"): "1000+0x40",
             'container_memory_working_set_bytes{id="/docker", job="cadvisor"}': "950+0x40",
             'container_spec_memory_limit_bytes{id="/docker", job="cadvisor"}': "1000+0x40",
         },
@@ -252,13 +294,15 @@ CONTAINERS = (
     ),
     Case(
         rule="ContainerMemoryNearLimit",
-        what="85 % of the limit, and 95 % for a moment",
+        what="85 % of the limit, and 95 % for four minutes",
         series={
             **INFO,
-            named("container_memory_working_set_bytes", CONDUIT): "850+0x10 950+0x10 850+0x20",
-            named("container_spec_memory_limit_bytes", CONDUIT): "1000+0x40",
+            named("container_memory_working_set_bytes", CONDUIT): "850+0x10 950+0x40",
+            named("container_spec_memory_limit_bytes", CONDUIT): "1000+0x60",
+            named("container_memory_working_set_bytes", NGINX): "850+0x60",
+            named("container_spec_memory_limit_bytes", NGINX): "1000+0x60",
         },
-        at="8m",
+        at="6m30s",
     ),
     Case(
         rule="ContainerOOMKilled",
@@ -288,9 +332,12 @@ CONTAINERS = (
     ),
     Case(
         rule="ContainerRestartLoop",
-        what="two restarts in a quarter of an hour",
-        series={'matrix_container_restarts_total{name="matrix-local-conduit"}': "0+0x10 1+0x10 2+0x60"},
-        at="14m",
+        what="two restarts in a quarter of an hour, and three in forty minutes",
+        series={
+            'matrix_container_restarts_total{name="matrix-local-conduit"}': "0+0x100 1+0x10 2+0x60",
+            'matrix_container_restarts_total{name="matrix-local-redis"}': "0+0x10 1+0x60 2+0x60 3+0x60",
+        },
+        at="38m",
     ),
     Case(
         rule="ContainerUnhealthy",
@@ -316,6 +363,18 @@ CONTAINERS = (
     ),
     Case(
         rule="ContainerStateStale",
+        what="collected more than three minutes ago at any time",
+        series={"matrix_container_state_timestamp_seconds": "-200+15x80"},
+        at="15m",
+    ),
+    Case(
+        rule="ContainerStateStale",
+        what="not collected for eight minutes",
+        series={"matrix_container_state_timestamp_seconds": "0+0x80"},
+        at="8m",
+    ),
+    Case(
+        rule="ContainerStateStale",
         what="not collected for more than ten minutes",
         series={"matrix_container_state_timestamp_seconds": "0+0x80"},
         at="11m",
@@ -336,13 +395,13 @@ CONTAINERS = (
     ),
     Case(
         rule="ContainerCPUThrottled",
-        what="throttled in a third of the periods, and in a tenth",
+        what="throttled in a third of the periods, and in a fifth",
         series={
             **INFO,
             named("container_cpu_cfs_periods_total", CONDUIT): "0+150x100",
             named("container_cpu_cfs_throttled_periods_total", CONDUIT): "0+50x100",
             named("container_cpu_cfs_periods_total", NGINX): "0+150x100",
-            named("container_cpu_cfs_throttled_periods_total", NGINX): "0+15x100",
+            named("container_cpu_cfs_throttled_periods_total", NGINX): "0+30x100",
         },
         at="22m",
         fires=[Firing(labels={"name": "matrix-local-conduit"}, says="matrix-local-conduit: 33.33%")],
@@ -353,9 +412,9 @@ CONTAINERS = (
         series={
             **INFO,
             named("container_cpu_cfs_periods_total", CONDUIT): "0+150x100",
-            named("container_cpu_cfs_throttled_periods_total", CONDUIT): "0+0x20 0+100x40 4000+0x40",
+            named("container_cpu_cfs_throttled_periods_total", CONDUIT): "0+0x20 0+100x80",
         },
-        at="22m",
+        at="15m",
     ),
 )
 
@@ -367,7 +426,7 @@ HOST = (
         at="4m",
         fires=[Firing(labels={"job": "node"})],
     ),
-    Case(rule="HostOOMKill", what="kills of long ago", series={"node_vmstat_oom_kill": "7+0x80"}, at="15m"),
+    Case(rule="HostOOMKill", what="a kill of long ago", series={"node_vmstat_oom_kill": "6+0x8 7+0x80"}, at="15m"),
     Case(
         rule="DiskSpaceLow",
         what="two volumes on a disk with 10 % free, one on another with 20 %, and a full one that nobody watches",
@@ -386,12 +445,12 @@ HOST = (
     ),
     Case(
         rule="DiskSpaceLow",
-        what="full for eight minutes only",
+        what="full for eight minutes",
         series={
-            disk("avail", "/fs/root", "/dev/vda"): "5+0x32 30+0x20",
-            disk("size", "/fs/root", "/dev/vda"): "100+0x60",
+            disk("avail", "/fs/root", "/dev/vda"): "30+0x20 5+0x60",
+            disk("size", "/fs/root", "/dev/vda"): "100+0x80",
         },
-        at="12m",
+        at="13m",
     ),
     Case(
         rule="DiskFillsWithin24h",
@@ -400,10 +459,29 @@ HOST = (
             disk("avail", "/fs/root", "/dev/vda"): "39-0.2x100",
             disk("size", "/fs/root", "/dev/vda"): "100+0x100",
         },
-        at="8h",
+        at="1h30m",
         interval="5m",
-        # At 8 h, 19.8 % are left.
-        fires=[Firing(labels={"device": "/dev/vda"}, says="/dev/vda: 19.8%")],
+        fires=[Firing(labels={"device": "/dev/vda"}, says="/dev/vda: 35.4%")],
+    ),
+    Case(
+        rule="DiskFillsWithin24h",
+        what="the same for half an hour",
+        series={
+            disk("avail", "/fs/root", "/dev/vda"): "39-0.2x100",
+            disk("size", "/fs/root", "/dev/vda"): "100+0x100",
+        },
+        at="30m",
+        interval="5m",
+    ),
+    Case(
+        rule="DiskFillsWithin24h",
+        what="it fell fast until six hours ago",
+        series={
+            disk("avail", "/fs/root", "/dev/vda"): "90-0.6x100 30+0x100",
+            disk("size", "/fs/root", "/dev/vda"): "100+0x200",
+        },
+        at="15h",
+        interval="5m",
     ),
     Case(
         rule="DiskFillsWithin24h",
@@ -414,7 +492,7 @@ HOST = (
             disk("avail", "/fs/synapse-data", "/dev/vdb"): "90-0.4x100",
             disk("size", "/fs/synapse-data", "/dev/vdb"): "100+0x100",
         },
-        at="3h",
+        at="4h",
         interval="5m",
     ),
     Case(
@@ -430,22 +508,48 @@ HOST = (
     ),
     Case(
         rule="CPUStealHigh",
-        what="5 % for good, and 30 % for ten minutes",
-        series={'node_cpu_seconds_total{instance="node", cpu="0", mode="steal"}': "0+0.75x20 15+4.5x40 195+0.75x60"},
+        what="9 % for good, and 30 % for ten minutes",
+        series={
+            'node_cpu_seconds_total{instance="node", cpu="0", mode="steal"}': "0+1.35x100",
+            'node_cpu_seconds_total{instance="other", cpu="0", mode="steal"}': "0+0.75x40 30+4.5x60",
+        },
         at="20m",
     ),
     Case(
         rule="TargetDown",
-        what="one of two does not answer",
-        series={'up{job="node", instance="node"}': "1+0x40", 'up{job="redis", instance="redis"}': "1+0x4 0+0x40"},
+        what="two of three do not answer",
+        series={
+            'up{job="node", instance="node"}': "1+0x40",
+            'up{job="redis", instance="redis"}': "1+0x4 0+0x40",
+            'up{job="blackbox", instance="host", probe="matrix_client"}': "1+0x4 0+0x40",
+        },
         at="4m",
-        fires=[Firing(labels={"job": "redis", "instance": "redis"}, says="redis (redis)")],
+        fires=[
+            Firing(labels={"job": "redis", "instance": "redis"}, says="redis (redis)"),
+            Firing(
+                labels={"job": "blackbox", "instance": "host", "probe": "matrix_client"},
+                says="blackbox matrix_client (host)",
+            ),
+        ],
     ),
     Case(
         rule="TargetDown",
-        what="one scrape failed",
-        series={'up{job="node", instance="node"}': "1+0x4 0 1+0x40"},
-        at="4m",
+        what="no answer for a minute",
+        series={'up{job="node", instance="node"}': "1+0x4 0+0x40"},
+        at="2m15s",
+    ),
+    Case(
+        rule="TargetDown",
+        what="it answers again, and its health check has not passed yet",
+        series={'up{job="node", instance="node"}': "0+0x12 1+0x20"},
+        at="3m45s",
+        fires=[Firing(labels={"job": "node", "instance": "node"}, says="node (node)")],
+    ),
+    Case(
+        rule="TargetDown",
+        what="it answers again for good",
+        series={'up{job="node", instance="node"}': "0+0x12 1+0x20"},
+        at="5m",
     ),
     Case(
         rule="NotificationsFailing",
@@ -457,7 +561,7 @@ HOST = (
     Case(
         rule="NotificationsFailing",
         what="all were told, but for one long ago",
-        series={'alertmanager_notifications_failed_total{integration="webhook"}': "1+0x90"},
+        series={'alertmanager_notifications_failed_total{integration="webhook"}': "0+0x8 1+0x90"},
         at="20m",
     ),
     Case(rule="Watchdog", what="always", series={}, at="0m", fires=[Firing()]),

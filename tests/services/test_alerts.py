@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from components.services.alertmanager.component import USER as ALERTMANAGER
 from components.services.alertmanager.render import AlertmanagerConfig, render_files
 from config.alerts import INHIBITIONS
 from tests.services.alerting import (
-    ALERTMANAGER_USER,
     HOSTS,
     PEOPLE,
     SECRETS,
@@ -198,11 +198,11 @@ def test_amtool_accepts_the_config_of_every_kind_of_stack(bench: Bench, receiver
     config = AlertmanagerConfig(
         port=9093, relay="alert-relay:9094", receivers=stack(receivers).alerting.alerts, time_scale=scale
     )
-    volume = bench.volume(render_files(config), ALERTMANAGER_USER)
+    volume = bench.volume(render_files(config), ALERTMANAGER)
     output = bench.run(
         "alertmanager",
         ["amtool", "check-config", "/config/alertmanager.yml"],
-        user=f"{ALERTMANAGER_USER}:{ALERTMANAGER_USER}",
+        user=f"{ALERTMANAGER}:{ALERTMANAGER}",
         network_mode="none",
         volumes={volume.name: {"bind": "/config", "mode": "ro"}},
     )
@@ -248,6 +248,10 @@ FAULTS: Mapping[str, tuple[Sequence[Fired], Sequence[Fired]]] = {
     "the homeserver is stopped and, by itself, an exporter and another container fail": (
         [("HomeserverDown", {}), ("TargetDown", {"job": "redis"}), ("ContainerUnhealthy", REDIS)],
         [],
+    ),
+    "an exporter is stopped": (
+        [("TargetDown", {"job": "blackbox"}), ("ContainerUnhealthy", NGINX)],
+        [("ContainerUnhealthy", {"name": "matrix-test-blackbox-exporter"})],
     ),
     "a process of somebody else is killed": ([("HostOOMKill", {})], []),
 }

@@ -8,8 +8,8 @@ import pytest
 import yaml
 from docker.models.containers import Container
 
-from config.alerts import render_rules, rule_file, rules_for
-from config.settings import Settings
+from config.alerts import RuleFile, all_rules, render_rules, rule_file
+from config.alerts.containers import RECORDED
 from tests.samples import settings
 from tests.services.conftest import Bench, execute
 from tests.services.rule_cases import CASES, Case, Firing
@@ -26,9 +26,12 @@ STACKS = {
 }
 
 
-def rules_with_descriptions(stack: Settings) -> str:
-    """Return a rule file in which alerts have no annotation but the description: the rest is the same every time."""
-    document = yaml.safe_load(render_rules(rule_file(stack)))
+ALL = all_rules(settings())
+
+
+def rules_with_descriptions() -> str:
+    """Return a file with all rules, whose only annotation is the description: the rest is the same every time."""
+    document = yaml.safe_load(render_rules(RuleFile(alerts=ALL, recorded=RECORDED, language="en")))
     for group in document["groups"]:
         for rule in group["rules"]:
             if "annotations" in rule:
@@ -37,7 +40,7 @@ def rules_with_descriptions(stack: Settings) -> str:
 
 
 def case_file(number: int, case: Case) -> str:
-    severity = next(rule.severity for rule in rules_for(STACKS["full"]) if rule.name == case.rule)
+    severity = next(rule.severity for rule in ALL if rule.name == case.rule)
     expected = [expected_alert(each, severity) for each in case.fires]
     return yaml.safe_dump(
         {
@@ -69,7 +72,7 @@ def expected_alert(firing: Firing, severity: str) -> dict[str, Any]:
 def promtool(bench: Bench) -> Container:
     files = {f"{number}.yml": case_file(number, case) for number, case in enumerate(CASES)}
     files |= {f"{name}-rules.yml": render_rules(rule_file(stack)) for name, stack in STACKS.items()}
-    files["rules.yml"] = rules_with_descriptions(STACKS["full"])
+    files["rules.yml"] = rules_with_descriptions()
     volume = bench.volume(files, USER)
     return bench.container(
         "prometheus",
@@ -107,6 +110,6 @@ def test_promtool_accepts_the_rules_of_every_kind_of_stack(promtool: Container, 
 
 
 def test_every_rule_has_a_case_in_which_it_fires_and_one_in_which_it_does_not() -> None:
-    names = {rule.name for rule in rules_for(STACKS["full"])}
+    names = {rule.name for rule in ALL}
     assert {case.rule for case in CASES if case.fires} == names
     assert {case.rule for case in CASES if not case.fires} == names - ALWAYS

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from config.alert_settings import AlertSettings
+from config.alert_settings import SECRETS_OF, AlertSettings
 
 
 def render_program() -> str:
@@ -24,24 +24,16 @@ def render_receivers(alerting: AlertSettings, server: str, secrets: Mapping[str,
         secrets: those that the receivers need, by their keys in the stack's config.
 
     """
-    described: dict[str, dict[str, Any]] = {
-        "dingtalk": {"address": "dingtalkAddress", "secret": "dingtalkSecret"},
-        "wecom": {"address": "wecomAddress"},
-        "feishu": {"address": "feishuAddress", "secret": "feishuSecret"},
-        "webhook": {"address": "webhookAddress", "secret": "webhookSecret"},
-        "heartbeat": {"address": "heartbeatAddress"},
-    }
     receivers: dict[str, dict[str, Any]] = {
-        name: {field: secrets[key] for field, key in described[name].items()}
-        for name in alerting.alerts
-        if name != "smtp"
+        # A mail server that nobody logs in to has no password.
+        receiver: {field: secrets.get(key, "") for field, key in SECRETS_OF[receiver].items()}
+        for receiver in alerting.alerts
     }
-    if "smtp" in alerting.alerts:
-        receivers["smtp"] = {
+    if "smtp" in receivers:
+        receivers["smtp"] |= {
             "host": alerting.smtp_host,
             "port": alerting.smtp_port,
             "user": alerting.smtp_user,
-            "password": secrets.get("smtpPassword", ""),
             "from": alerting.smtp_from,
             "to": list(alerting.smtp_to),
         }

@@ -1,1 +1,5 @@
 """Alertmanager."""
+
+from components.services.alertmanager.component import Alertmanager, AlertmanagerArgs
+
+__all__ = ["Alertmanager", "AlertmanagerArgs"]
