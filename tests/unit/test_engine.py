@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from typing import Any
 from unittest import mock
 
@@ -17,13 +18,32 @@ def docker_engine(**answers: Any) -> Any:  # noqa: ANN401 (a Docker client, as f
 
 
 def test_a_machine_with_too_few_processors_is_told_before_anything_is_created() -> None:
-    client = docker_engine(**{"info.return_value": {"NCPU": 2}})
+    client = docker_engine(**{"info.return_value": {"NCPU": 2, "DockerRootDir": "/var/lib/docker"}})
     engine.check_machine(client, settings(tier="2C4G"))
     with pytest.raises(
         StepFailed, match="tier 4C8G gives a container up to 4 processors; this machine has 2"
     ) as failure:
         engine.check_machine(client, settings(tier="4C8G"))
     assert "pulumi config set tier" in failure.value.remedy
+
+
+def test_a_folder_of_the_docker_engine_that_the_monitoring_would_not_find_is_told() -> None:
+    client = docker_engine(**{"info.return_value": {"NCPU": 2, "DockerRootDir": "/data/docker"}})
+    engine.check_machine(client, settings(tier="2C4G"))
+    with pytest.raises(StepFailed, match="/data/docker") as failure:
+        engine.check_machine(client, settings(tier="2C4G", monitoring="full"))
+    assert "pulumi config set dockerRoot /data/docker" in failure.value.remedy
+    engine.check_machine(client, settings(tier="2C4G", monitoring="full", dockerRoot="/data/docker"))
+
+
+def test_a_port_of_prometheus_that_is_taken_is_told_where_it_runs() -> None:
+    client = docker_engine(**{"containers.list.return_value": []})
+    free = {"httpPort": "31080", "httpsPort": "31443", "federationPort": "31448"}
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        engine.check_ports(client, settings(**free, prometheusPort=port))
+        with pytest.raises(StepFailed, match=rf"127\.0\.0\.1:{port} \(prometheusPort\)"):
+            engine.check_ports(client, settings(**free, prometheusPort=port, monitoring="lite"))
 
 
 @pytest.mark.parametrize(
