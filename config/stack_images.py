@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from config.catalogue import CATALOGUE, ImageName
+from config.catalogue import ImageName, is_built
 from config.homeservers import HOMESERVERS
 from config.settings import Settings
 
@@ -21,9 +21,7 @@ def images_of(settings: Settings) -> tuple[ImageName, ...]:
 
 def pulled_images_of(settings: Settings) -> tuple[ImageName, ...]:
     """Return those images that come from a registry and are not built here."""
-    return tuple(
-        name for name in images_of(settings) if settings.image_source == "registry" or not CATALOGUE[name].recipe
-    )
+    return tuple(name for name in images_of(settings) if not is_built(name, settings.image_source))
 
 
 def registries_of(settings: Settings) -> tuple[str, ...]:

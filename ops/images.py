@@ -36,6 +36,8 @@ DENDRITE: Final = golang.Part(
     also=(f"{_DENDRITE}/create-account", f"{_DENDRITE}/generate-keys"),
 )
 
+ACME: Final = golang.Part(name="acme", title="ACME client from Go modules", package=".", program="acme")
+
 _MADE_AS: Final = ".made-as"
 """File in an inputs folder that says which recipe's they are; an older recipe's may still lie there."""
 _SUITES: Final = frozenset({DEBIAN_SUITE, f"{DEBIAN_SUITE}-updates", f"{DEBIAN_SUITE}-security"})
@@ -178,10 +180,18 @@ def _make_synapse(this: Step, target: Path, places: Places, root: Path) -> None:
 
 
 def _make_dendrite(this: Step, target: Path, places: Places, root: Path) -> None:
-    """Build Dendrite's programs, with the module proxy of this machine's Go, and list the modules they are made of."""
+    _make_programs(this, DENDRITE, target, places, root)
+
+
+def _make_acme(this: Step, target: Path, places: Places, root: Path) -> None:
+    _make_programs(this, ACME, target, places, root)
+
+
+def _make_programs(this: Step, part: golang.Part, target: Path, places: Places, root: Path) -> None:
+    """Build programs, with the module proxy of this machine's Go, and list the modules they are made of."""
     go = golang.provide_go(places, Path(sys.prefix))
     target.mkdir()
-    golang.build(this, DENDRITE, places=places, go=go, target=target, modules=root / IMAGES_FOLDER)
+    golang.build(this, part, places=places, go=go, target=target, modules=root / IMAGES_FOLDER)
     (target / "packages.txt").write_text("".join(f"{each}\n" for each in _modules_in(go, target)))
 
 
@@ -210,10 +220,11 @@ _TITLES: Final[Mapping[ImageName, str]] = MappingProxyType(
         "base": "Debian archive for the images",
         "synapse": "Synapse's Python packages",
         "dendrite": DENDRITE.title,
+        "acme": ACME.title,
     }
 )
 _MAKERS: Final[Mapping[ImageName, Callable[[Step, Path, Places, Path], None]]] = MappingProxyType(
-    {"base": _make_base, "synapse": _make_synapse, "dendrite": _make_dendrite}
+    {"base": _make_base, "synapse": _make_synapse, "dendrite": _make_dendrite, "acme": _make_acme}
 )
 
 

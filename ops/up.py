@@ -12,7 +12,7 @@ import docker
 from docker.models.containers import Container
 
 from components.container import LABEL_ROLE
-from config.catalogue import CATALOGUE
+from config.catalogue import is_built
 from config.settings import LOCALHOST, Settings, parse
 from config.stack_images import images_of, origins_text
 from ops import command, docker_host, engine, images, metadata_tokens, ownership, pull, server_name
@@ -46,8 +46,7 @@ def _deploy(stack: Stack) -> None:
             repair(None, stack)
         else:
             _prepare(stack, state, settings, address)
-    if settings.image_source == "packages":
-        images.prepare([name for name in images_of(settings) if CATALOGUE[name].recipe])
+    images.prepare([name for name in images_of(settings) if is_built(name, settings.image_source)])
     # With --refresh: without it a container that was stopped or removed by hand goes unseen. Not where there is no host
     # yet, or no more: there would be nobody to ask.
     refresh = ["--refresh"] if address is not None else []
