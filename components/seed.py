@@ -32,6 +32,15 @@ _DATA_MOUNT: Final = "/seed-data"
 
 @final
 @dataclass(frozen=True, kw_only=True)
+class SharedVolume:
+    """A data volume of a service that another one may read: its top folder is open to that one's group."""
+
+    volume: docker.Volume
+    group: int
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
 class SeedArgs:
     """What to bring where."""
 
@@ -42,6 +51,8 @@ class SeedArgs:
     """Path inside the volume and text. Seal texts that hold a secret."""
     data_volumes: Sequence[docker.Volume] = ()
     """Volumes whose top folder is to belong to ``owner``; nothing below it is touched, there is live data in it."""
+    shared_volumes: Sequence[SharedVolume] = ()
+    """The same, but that a group may look into it."""
     copies: Mapping[str, str] | None = None
     """Executables of the toolbox image to copy into the volume: path inside the volume and path in the image."""
 
@@ -84,7 +95,7 @@ class Seed(pulumi.ComponentResource):
                     Mount(volume=self.volume.name, target=_SEED_MOUNT, read_only=False),
                     *(
                         Mount(volume=volume.name, target=f"{_DATA_MOUNT}/{index}", read_only=False)
-                        for index, volume in enumerate(args.data_volumes)
+                        for index, volume in enumerate(_data_volumes(args))
                     ),
                 ],
             ),
@@ -98,6 +109,10 @@ class Seed(pulumi.ComponentResource):
             capabilities=["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER"],
         )
         self.register_outputs({"volume": self.volume.name})
+
+
+def _data_volumes(args: SeedArgs) -> list[docker.Volume]:
+    return [*args.data_volumes, *(shared.volume for shared in args.shared_volumes)]
 
 
 def _script(args: SeedArgs) -> str:
@@ -115,6 +130,10 @@ def _script(args: SeedArgs) -> str:
     lines += [
         f"chown {owner} {_DATA_MOUNT}/{index} && chmod 0700 {_DATA_MOUNT}/{index}"
         for index, _ in enumerate(args.data_volumes)
+    ]
+    lines += [
+        f"chown {args.owner}:{shared.group} {_DATA_MOUNT}/{index} && chmod 0750 {_DATA_MOUNT}/{index}"
+        for index, shared in enumerate(args.shared_volumes, len(args.data_volumes))
     ]
     return "\n".join(lines)
 

@@ -14,7 +14,8 @@ from typing import Any, Final, Literal, final
 
 import pulumi
 
-from config import cloud, parsing
+from config import acme, cloud, parsing
+from config.acme import AcmeSettings, CertificateSource
 from config.catalogue import ImageSource
 from config.cloud import CloudSettings
 from config.errors import ConfigError, Problem, problem
@@ -35,11 +36,12 @@ def _usual_matrix_host(texts: Mapping[str, str]) -> str | None:
 @final
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What a stack is to be: plain data, known at preview. Each field but ``stack`` and ``cloud`` is a key."""
+    """What a stack is to be: plain data, known at preview. Each field but the first three is a key."""
 
     stack: str
     cloud: CloudSettings | None
     """None on a local stack."""
+    acme: AcmeSettings
     target: Target = key(parsing.one_of(*TARGETS))
     tier: TierName = key(parsing.one_of(*TIER_NAMES))
     server_name: str = key_by_target(parsing.host_name, local=LOCALHOST, aliyun=None)
@@ -61,6 +63,7 @@ class Settings:
     subnet: IPv4Network = key(parsing.subnet, "10.89.64.0/24")
     upload_limit: int = key(parsing.size, "20 MiB")
     """Bytes; one value for Nginx and homeserver, so that both refuse the same upload."""
+    certificates: CertificateSource = key(parsing.one_of("self-signed", "acme-http", "acme-dns"), "self-signed")
     federation: bool = key(parsing.boolean, "true")
     registration: Literal["token", "closed"] = key(parsing.one_of("token", "closed"), "token")
     redis: bool = key(parsing.boolean, "true")
@@ -83,12 +86,25 @@ class Settings:
         return self.registration == "token" and HOMESERVERS[self.homeserver].registers_by_token
 
     @property
+    def certificate_names(self) -> tuple[str, ...]:
+        """The names that a CA is asked for, the one that clients use first.
+
+        HTTP-01 proves names whose address leads here, and that of the server name may lead to a website. Over DNS any
+        name of the zone is proven, and other homeservers that follow an SRV record want the server name (Matrix
+        specification, server-server API, section "Resolving server names", step 4).
+        """
+        others = [self.server_name] if self.certificates == "acme-dns" else []
+        return tuple(dict.fromkeys([self.matrix_host, *others]))
+
+    @property
     def federation_address(self) -> str:
         """Host and port other homeservers connect to, as the well-known document tells it."""
         return f"{self.matrix_host}:{self.https_port}"
 
 
-KEYS: Final[Mapping[str, Key]] = MappingProxyType({**keys_of(Settings), **keys_of(CloudSettings)})
+KEYS: Final[Mapping[str, Key]] = MappingProxyType(
+    {**keys_of(Settings), **keys_of(AcmeSettings), **keys_of(CloudSettings)}
+)
 
 _Condition = Callable[[Mapping[str, object]], bool]
 
@@ -112,6 +128,9 @@ class SecretKey:
 
     parse: Callable[[str], str]
     needed: _Condition
+    placeholder: str = ""
+    """What stands in for it in a preview without secrets. Unless it is empty the secret comes from somebody else, and
+    `make secrets` cannot make it."""
 
 
 SECRET_KEYS: Final[Mapping[str, SecretKey]] = MappingProxyType(
@@ -123,6 +142,12 @@ SECRET_KEYS: Final[Mapping[str, SecretKey]] = MappingProxyType(
         "synapseFormSecret": SecretKey(parse=parsing.secret, needed=_on_synapse),
         "synapseRegistrarPassword": SecretKey(parse=parsing.secret, needed=_on_synapse),
         "dendriteRegistrationSecret": SecretKey(parse=parsing.secret, needed=_on_dendrite),
+        "alidnsAccessKey": SecretKey(
+            parse=acme.id_and_secret,
+            needed=lambda values: values.get("certificates") == "acme-dns",
+            placeholder="placeholder:alidns",
+        ),
+        "acmeBinding": SecretKey(parse=acme.id_and_secret, needed=lambda _: False, placeholder="placeholder:binding"),
     },
 )
 
@@ -177,12 +202,9 @@ def _secret_problems(
     for name, each in SECRET_KEYS.items():
         text = texts.get(name, "")
         full_name = f"{PROJECT}:{name}"
-        command = f"make secrets STACK={stack}"
         if not text:
             if each.needed(values):
-                problems.append(
-                    Problem(key=full_name, value="(not set)", expected="a secret", remedy=f"{command} (makes it)")
-                )
+                problems.append(_missing_secret(stack, name, each))
             continue
         if name not in sealed:
             problems.append(
@@ -205,6 +227,17 @@ def _secret_problems(
                 )
             )
     return problems
+
+
+def _missing_secret(stack: str, name: str, each: SecretKey) -> Problem:
+    expected, remedy = "a secret", f"make secrets STACK={stack} (makes it)"
+    if each.placeholder:
+        remedy = f"pulumi config set --secret {name}"
+        try:
+            each.parse("")
+        except parsing.UnacceptableError as error:
+            expected = error.expected
+    return Problem(key=f"{PROJECT}:{name}", value="(not set)", expected=expected, remedy=remedy)
 
 
 _OTHER_PORTS: Final = MappingProxyType({"httpPort": "80", "httpsPort": "443", "federationPort": "8448"})
@@ -251,6 +284,7 @@ def parse(stack: str, texts: Mapping[str, str], sealed: Collection[str]) -> Sett
     target: Target = next((each for each in TARGETS if each == texts.get("target")), "local")
     values = _parse_values(target, texts, problems)
     problems += _port_problems(values)
+    problems += acme.problems(values)
     if target == "aliyun":
         problems += cloud.problems(values)
     problems += _secret_problems(stack, texts, sealed, values)
@@ -260,6 +294,7 @@ def parse(stack: str, texts: Mapping[str, str], sealed: Collection[str]) -> Sett
     return Settings(
         stack=stack,
         cloud=CloudSettings(**_arguments(CloudSettings, values)) if target == "aliyun" else None,
+        acme=AcmeSettings(bound=bool(texts.get("acmeBinding")), **_arguments(AcmeSettings, values)),
         **_arguments(Settings, values),
     )
 

@@ -14,6 +14,8 @@ def images_of(settings: Settings) -> tuple[ImageName, ...]:
     names: list[ImageName] = ["toolbox", "nginx", HOMESERVERS[settings.homeserver].image]
     if settings.redis:
         names.append("redis")
+    if settings.certificates != "self-signed":
+        names.append("acme")
     if settings.image_source == "packages":
         names.insert(0, "base")
     return tuple(names)

@@ -13,11 +13,11 @@ from typing import Final, Literal, NewType, final, get_args
 
 Mebibytes = NewType("Mebibytes", int)
 TierName = Literal["1C1G", "2C4G", "4C8G"]
-ServiceName = Literal["homeserver", "nginx", "redis", "one-shot"]
+ServiceName = Literal["homeserver", "nginx", "redis", "acme", "one-shot"]
 
 TIER_NAMES: Final[tuple[TierName, ...]] = get_args(TierName)
 
-ONE_SHOTS: Final = 5
+ONE_SHOTS: Final = 6
 """How many one-shot containers (seeds and the like) may run at the same time: one for each service and the probe."""
 
 
@@ -62,8 +62,12 @@ class Tier:
     """Data disk on Aliyun unless something else is set, in GiB: images (3), containers and all data."""
 
 
-def _budgets(homeserver: Budget, nginx: Budget, redis: Budget, one_shot: Budget) -> Mapping[ServiceName, Budget]:
-    return MappingProxyType({"homeserver": homeserver, "nginx": nginx, "redis": redis, "one-shot": one_shot})
+def _budgets(
+    homeserver: Budget, nginx: Budget, redis: Budget, acme: Budget, one_shot: Budget
+) -> Mapping[ServiceName, Budget]:
+    return MappingProxyType(
+        {"homeserver": homeserver, "nginx": nginx, "redis": redis, "acme": acme, "one-shot": one_shot}
+    )
 
 
 def _budget(memory: int, cpus: float) -> Budget:
@@ -77,7 +81,7 @@ TIERS: Final[Mapping[TierName, Tier]] = MappingProxyType(
             cpus=1,
             memory=Mebibytes(1024),
             reserve=Mebibytes(320),
-            budgets=_budgets(_budget(384, 1.0), _budget(64, 0.5), _budget(48, 0.5), _budget(32, 0.5)),
+            budgets=_budgets(_budget(384, 1.0), _budget(48, 0.5), _budget(48, 0.5), _budget(24, 0.5), _budget(32, 0.5)),
             redis_data=Mebibytes(24),
             conduit_cache=Mebibytes(64),
             conduit_cache_modifier=0.5,
@@ -92,7 +96,9 @@ TIERS: Final[Mapping[TierName, Tier]] = MappingProxyType(
             cpus=2,
             memory=Mebibytes(4096),
             reserve=Mebibytes(640),
-            budgets=_budgets(_budget(1536, 2.0), _budget(128, 1.0), _budget(256, 1.0), _budget(64, 1.0)),
+            budgets=_budgets(
+                _budget(1536, 2.0), _budget(128, 1.0), _budget(256, 1.0), _budget(48, 0.5), _budget(64, 1.0)
+            ),
             redis_data=Mebibytes(128),
             conduit_cache=Mebibytes(300),
             conduit_cache_modifier=1.0,
@@ -107,7 +113,9 @@ TIERS: Final[Mapping[TierName, Tier]] = MappingProxyType(
             cpus=4,
             memory=Mebibytes(8192),
             reserve=Mebibytes(1024),
-            budgets=_budgets(_budget(4096, 4.0), _budget(256, 2.0), _budget(448, 1.0), _budget(64, 1.0)),
+            budgets=_budgets(
+                _budget(4096, 4.0), _budget(256, 2.0), _budget(448, 1.0), _budget(64, 0.5), _budget(64, 1.0)
+            ),
             redis_data=Mebibytes(256),
             conduit_cache=Mebibytes(1024),
             conduit_cache_modifier=2.0,

@@ -21,7 +21,9 @@ from config.settings import SECRET_KEYS, Settings, parse
 from ops import aliyun_api
 from toolchain.steps import StepFailed
 
-PLACEHOLDERS: Final[Mapping[str, str]] = {name: f"placeholder-{name[:20]}" for name in SECRET_KEYS}
+PLACEHOLDERS: Final[Mapping[str, str]] = {
+    name: key.placeholder or f"placeholder-{name[:20]}" for name, key in SECRET_KEYS.items()
+}
 """What stands for the stack's secrets."""
 
 _OTHER_CREDENTIALS: Final = (

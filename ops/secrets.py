@@ -22,9 +22,9 @@ def new_secret() -> str:
 
 
 def make_missing(stack: Stack) -> int:
-    """Set the secrets that are missing and return how many there were."""
+    """Set the secrets that are missing and that can be made here, and return how many there were."""
     texts, _ = stack.config()
-    missing = [name for name in SECRET_KEYS if not texts.get(name)]
+    missing = [name for name, key in SECRET_KEYS.items() if not texts.get(name) and not key.placeholder]
     for name in missing:
         stack.set_secret(name, new_secret())
     return len(missing)

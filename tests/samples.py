@@ -7,15 +7,23 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
+import trustme
 import yaml
 
 from config.project import PROJECT
 from config.settings import SECRET_KEYS, Settings, parse
 
 SECRETS: Final[Mapping[str, str]] = MappingProxyType(
-    {name: f"Made-up-{name}-0123456789" for name in SECRET_KEYS},
+    {
+        **{name: f"Made-up-{name}-0123456789" for name in SECRET_KEYS},
+        "alidnsAccessKey": "Made-up-alidns:0123456789",
+        "acmeBinding": "Made-up-binding:0123456789",
+    },
 )
 """Made up, and unmistakable when one of them turns up where it must not."""
+
+AUTHORITY: Final = trustme.CA().cert_pem.bytes().decode()
+"""A CA's certificate, as the setting extraCa takes it."""
 
 LOCAL: Final[Mapping[str, str]] = MappingProxyType({"target": "local", "tier": "1C1G"})
 

@@ -9,7 +9,7 @@ import pytest
 
 from config.settings import KEYS, SECRET_KEYS
 from tests.recording import ROOT, Recording, record
-from tests.samples import ALIYUN, SECRETS
+from tests.samples import ALIYUN, AUTHORITY, SECRETS
 
 RECORDS = {"dns-address", "dns-certificate-authority", "dns-federation", "dns-federation-deprecated"}
 
@@ -28,6 +28,10 @@ CHANGES: Mapping[str, tuple[str, set[str]]] = {
     "federationPort": ("18448", {"ingress-8448", "ingress-18448", "dns-federation", "dns-federation-deprecated"}),
     "subnet": ("10.89.66.0/24", set()),
     "uploadLimit": ("30 MiB", set()),
+    "certificates": ("acme-http", set()),
+    "acmeDirectory": ("staging", set()),
+    "acmeEmail": ("admin@example.com", set()),
+    "extraCa": (AUTHORITY, set()),
     "federation": ("false", {"ingress-8448", "dns-federation", "dns-federation-deprecated"}),
     "registration": ("closed", set()),
     "redis": ("false", set()),
@@ -76,7 +80,7 @@ def test_a_changed_setting_touches_these_resources_and_no_others(key: str) -> No
 
 @pytest.mark.parametrize("key", sorted(SECRET_KEYS))
 def test_no_secret_of_the_stack_reaches_the_cloud(key: str) -> None:
-    after = record(ALIYUN, {**SECRETS, key: "Another-secret-0123456789"})
+    after = record(ALIYUN, {**SECRETS, key: SECRETS[key].replace("0123456789", "1234567890")})
     assert clouds(after) == clouds(usual())
 
 

@@ -20,6 +20,14 @@ STACKS: Mapping[str, Mapping[str, str]] = {
     "local-conduit": {**LOCAL, "homeserver": "conduit"},
     "local-synapse": {**LOCAL, "homeserver": "synapse", "imageSource": "packages"},
     "local-dendrite": {**LOCAL, "homeserver": "dendrite", "imageSource": "packages"},
+    "local-acme": {
+        **LOCAL,
+        "serverName": "example.com",
+        "matrixHost": "matrix.example.com",
+        "certificates": "acme-dns",
+        "imageSource": "packages",
+        "homeserver": "synapse",
+    },
     "dev": stack_file("dev"),
     "prod": stack_file("prod"),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from ipaddress import IPv4Network
 from typing import Any
 
@@ -45,6 +46,10 @@ WRONG_VALUES = {
     "federationPort": ["x", "0"],
     "subnet": ["10.89.64.0", "10.89.64.1/24", "10.0.0.0/8", "10.89.64.0/27", "8.8.8.0/24", "fd00::/64"],
     "uploadLimit": ["20", "20 MB", "0 MiB", "3 GiB", "1.5 GiB", "20 mib"],
+    "certificates": ["selfsigned", "letsencrypt", "acme"],
+    "acmeDirectory": ["http://ca.example.com/dir", "le", "https://", "https://ca.example.com/a b"],
+    "acmeEmail": ["admin", "a@b", "a@example.com,b@example.com"],
+    "extraCa": ["/etc/ssl/ca.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"],
     "federation": ["yes", "True", "1"],
     "registration": ["open", "true"],
     "redis": ["on", "no"],
@@ -83,6 +88,8 @@ WRONG_SECRETS = {
     "synapseFormSecret": ["short"],
     "synapseRegistrarPassword": ["short", "x" * 129],
     "dendriteRegistrationSecret": ["short", 'has"quotes"inside"it'],
+    "alidnsAccessKey": ["LTAI-without-secret", ":secret", "id:", "id :secret"],
+    "acmeBinding": ["kid", "kid:", "a:b:c"],
 }
 
 
@@ -122,7 +129,7 @@ def test_a_wrong_value_is_named_with_what_was_expected_and_what_to_write(key: st
     with pytest.raises(ConfigError) as raised:
         parse("local", {**base_of(key), key: value}, set(SECRETS))
     (problem,) = [each for each in raised.value.problems if each.key == f"matrix:{key}"]
-    assert value in problem.value or not value
+    assert value in problem.value or json.dumps(value) in problem.value or not value
     assert problem.expected
     assert problem.remedy.startswith(f"pulumi config set {key} ")
     assert "nothing was changed" in str(raised.value)
@@ -144,6 +151,51 @@ def test_a_wrong_secret_is_named_and_not_shown(key: str, value: str) -> None:
     assert [each.key for each in raised.value.problems] == [f"matrix:{key}"]
     assert value not in str(raised.value)
     assert f"pulumi config set --secret {key}" in str(raised.value)
+
+
+LOCAL_NAMES = {"serverName": "localhost", "matrixHost": "localhost", "bindAddress": "127.0.0.1"}
+PUBLIC = {"serverName": "example.com", "matrixHost": "matrix.example.com", "bindAddress": "0.0.0.0"}
+
+
+@pytest.mark.parametrize(
+    ("texts", "named"),
+    [
+        ({"certificates": "acme-http", "matrixHost": "localhost"}, ["matrixHost"]),
+        ({"certificates": "acme-http", "bindAddress": "127.0.0.1"}, ["bindAddress"]),
+        ({"certificates": "acme-dns", "serverName": "homeserver"}, ["serverName"]),
+        ({"certificates": "acme-http", "acmeDirectory": "staging", **LOCAL_NAMES}, ["matrixHost", "bindAddress"]),
+        ({"certificates": "acme-dns", "bindAddress": "127.0.0.1"}, []),
+        ({"certificates": "acme-http", "acmeDirectory": "https://ca.internal/dir", **LOCAL_NAMES}, []),
+        ({"certificates": "acme-http", "httpPort": "8080"}, []),
+    ],
+)
+def test_what_no_ca_can_issue_is_refused(texts: dict[str, str], named: list[str]) -> None:
+    texts = {**LOCAL, **SECRETS, **PUBLIC, **texts}
+    if named:
+        assert problems(texts) == named
+    else:
+        parse("local", texts, set(SECRETS))
+
+
+def test_on_aliyun_a_ca_asks_on_port_80_only() -> None:
+    texts = {**ALIYUN, **SECRETS, "certificates": "acme-http", "httpPort": "8080"}
+    assert problems(texts) == ["httpPort"]
+    parse("local", {**texts, "certificates": "acme-dns"}, set(SECRETS))
+
+
+def test_dns_without_an_access_key_is_refused_with_who_has_one() -> None:
+    others = {name: text for name, text in SECRETS.items() if name != "alidnsAccessKey"}
+    texts = {**LOCAL, **PUBLIC, **others, "certificates": "acme-dns"}
+    assert problems(texts) == ["alidnsAccessKey"]
+    with pytest.raises(ConfigError, match="pulumi config set --secret alidnsAccessKey"):
+        parse("local", texts, set(SECRETS))
+
+
+def test_the_server_name_is_in_the_certificate_where_it_can_be_proven() -> None:
+    assert settings(**PUBLIC, certificates="acme-http").certificate_names == ("matrix.example.com",)
+    assert settings(**PUBLIC, certificates="acme-dns").certificate_names == ("matrix.example.com", "example.com")
+    one = {**PUBLIC, "matrixHost": "example.com"}
+    assert settings(**one, certificates="acme-dns").certificate_names == ("example.com",)
 
 
 def test_all_problems_are_reported_at_once() -> None:

@@ -22,12 +22,15 @@ from components.container import (
 )
 from components.platform import Platform
 from components.seed import Seed, SeedArgs
-from components.services.nginx.render import NginxConfig, render_files
+from components.services.nginx.render import CERTIFICATES_MOUNT, NginxConfig, render_files
 from config.outputs import well_known
 
 USER: Final = 2100
 HTTP, HTTPS, FEDERATION, OWN_HEALTH = 8080, 8443, 8448, 8081
 """Ports inside the container: above 1024, so that binding them takes no right on any Docker engine."""
+ALIAS: Final = "nginx"
+PLAIN_URL: Final = f"http://{ALIAS}:{HTTP}"
+"""Where it is reached without TLS on the edge network."""
 
 
 @final
@@ -40,6 +43,8 @@ class NginxArgs:
     """Address and port of the homeserver."""
     certificate: Mapping[str, pulumi.Output[str]]
     """Path in the config volume, and text, of certificate and key."""
+    acme: docker.Container | None
+    """The ACME client, whose certificate is served then, once it is healthy; None: the one in the config volume is."""
 
 
 @final
@@ -63,10 +68,11 @@ class Nginx(pulumi.ComponentResource):
             upload_limit=settings.upload_limit,
             workers=platform.tier.cpus,
             well_known=well_known(settings),
+            issued=args.acme is not None,
         )
         seed = Seed(
             name,
-            SeedArgs(host=platform.host, owner=USER, files={**render_files(config), **args.certificate}),
+            SeedArgs(host=platform.host, owner=USER, files={**render_files(config), **_files(args)}),
             child,
         )
         ports = {HTTP: settings.http_port, HTTPS: settings.https_port}
@@ -85,15 +91,25 @@ class Nginx(pulumi.ComponentResource):
                 mounts=[
                     Mount(volume=seed.volume.name, target=CONFIG_MOUNT),
                     Mount(volume=platform.probe.volume, target=PROBE_MOUNT),
+                    *_certificates(args),
                 ],
-                networks=[NetworkAttachment(network=platform.networks.edge.name)],
+                networks=[NetworkAttachment(network=platform.networks.edge.name, aliases=(ALIAS,))],
                 ports=[
                     PublishedPort(internal=internal, external=external, address=settings.bind_address)
                     for internal, external in ports.items()
                 ],
                 health=http_probe(OWN_HEALTH, "/health"),
             ),
-            child,
+            pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[args.acme] if args.acme else None)),
             wait_timeout=after(seed.one_shot, platform.probe.one_shot, seconds=60),
         )
         self.register_outputs({"container": self.container.name})
+
+
+def _files(args: NginxArgs) -> Mapping[str, pulumi.Output[str]]:
+    """Return what belongs to the certificate. The ACME client's is not in the config: nor is a key that nobody uses."""
+    return {path: text for path, text in args.certificate.items() if not (args.acme and path.startswith("tls/"))}
+
+
+def _certificates(args: NginxArgs) -> list[Mount]:
+    return [Mount(volume=args.platform.volumes.certificates.name, target=CERTIFICATES_MOUNT)] if args.acme else []
