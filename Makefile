@@ -7,7 +7,7 @@ OPS = MATRIX_ENV=$(or $(TARGET),run) && . ./activate && exec python -m
 TESTS = MATRIX_ENV=test && . ./activate &&
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview price status outputs token invite down purge secrets images pin toolchain toolchain-test test lint \
+.PHONY: help up preview price status outputs token invite reissue down purge secrets images pin toolchain toolchain-test test lint \
         test-hosts reliability outages golden rehearse rehearse-down
 
 help: ## this list
@@ -39,6 +39,9 @@ token: toolchain ## show the registration token
 invite: export MATRIX_INVITE = $(if $(findstring command,$(origin NAME)),$(NAME))
 invite: toolchain ## an account for a new user, or how to make one; NAME=alice
 	@$(OPS) ops.invite --stack $(STACK)
+
+reissue: toolchain ## with ACME: a new certificate with a new key, after a leak or a revocation
+	@$(OPS) ops.reissue --stack $(STACK)
 
 down: toolchain ## remove what the stack declared; conversations, CA, keys and secrets stay
 	@$(OPS) ops.down --stack $(STACK)

@@ -82,6 +82,11 @@ class AcmeSettings:
         return self.acme_directory in _DIRECTORIES.values()
 
     @property
+    def publicly_trusted(self) -> bool:
+        """Whether everybody trusts what the CA issues."""
+        return self.acme_directory == _DIRECTORIES["letsencrypt"]
+
+    @property
     def issuer(self) -> str:
         """What people call the CA."""
         return str(urlsplit(self.acme_directory).hostname)
