@@ -131,6 +131,8 @@ def verdict(found: Renewal, now: datetime) -> Verdict:
         attempt = found.next_attempt.strftime("%Y-%m-%d %H:%M UTC") if found.next_attempt else "now"
         times = "1 attempt has" if found.failures == 1 else f"{found.failures} attempts have"
         seen += f"; {times} failed, the next is at {attempt}; the last said: {found.last_error}"
+    elif found.last_error:
+        seen += f"; {found.last_error}"
     return Verdict(works=found.issued and now < found.not_after and not found.failures, seen=seen)
 
 

@@ -12,6 +12,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -207,7 +208,11 @@ func (authority *authority) Ready() error {
 	request.Host = authority.config.Names[0]
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return fmt.Errorf("Nginx does not answer yet: %w", err)
+		var failed *url.Error
+		if errors.As(err, &failed) {
+			err = failed.Err // without the URL, which is another one each time
+		}
+		return fmt.Errorf("Nginx does not answer: %w", err)
 	}
 	defer response.Body.Close()
 	if body, err := io.ReadAll(io.LimitReader(response.Body, 1024)); err != nil || string(body) != token {

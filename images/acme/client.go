@@ -2,7 +2,6 @@ package main
 
 import (
 	"crypto"
-	"errors"
 	"fmt"
 	"log"
 	"os"
@@ -60,6 +59,7 @@ func NewClient(folders Folders, config *Config) (*Client, error) {
 
 // begin installs the initial pair where no certificate is there, or an older initial one is.
 func (client *Client) begin() error {
+	client.state.Abandoned(client.clock())
 	// Whatever a process that was killed left of a challenge.
 	os.RemoveAll(challengeFolder(client.folders))
 	if err := os.MkdirAll(challengeFolder(client.folders), 0o750); err != nil {
@@ -119,6 +119,10 @@ func (client *Client) Step() {
 	}
 	if err := client.issuer.Ready(); err != nil {
 		client.say("%s; waiting: %v", reason, err)
+		if client.state.LastError != err.Error() {
+			client.state.LastError = err.Error()
+			_ = client.state.Save(client.folders)
+		}
 		return
 	}
 	client.say("%s: asking %s", reason, client.config.Directory)
@@ -132,10 +136,8 @@ func (client *Client) reissueTried() bool {
 }
 
 func (client *Client) attempt(served *Pair, newKey bool) {
-	// Noted before: a process that dies in the middle does not come again at once, and again.
-	state := client.state
-	state.Failed(client.config, errors.New("the attempt did not end: the client was stopped meanwhile"), client.clock())
-	if err := state.Save(client.folders); err != nil {
+	client.state.Begun(client.config, client.clock())
+	if err := client.state.Save(client.folders); err != nil {
 		client.fail(fmt.Errorf("the state cannot be written, so the CA is not asked: %w", err))
 		return
 	}

@@ -265,6 +265,9 @@ func TestAProcessThatDiesInTheMiddleDoesNotComeAgainAtOnce(t *testing.T) {
 		bench.client.Step()
 	}()
 	bench.restart()
+	if bench.client.state.Failures != 1 {
+		t.Fatal("it does not count as a failure")
+	}
 	bench.after(time.Minute)
 	bench.expectAsked(0)
 	bench.after(time.Minute)
@@ -281,8 +284,8 @@ func TestNothingIsAskedWhileNginxDoesNotServeTheChallenges(t *testing.T) {
 	bench.ca.notYet = errors.New("Nginx does not answer yet")
 	bench.after(0)
 	bench.expectAsked(0)
-	if bench.client.state.Failures != 0 {
-		t.Fatal("it counts as a failure")
+	if state := LoadState(bench.folders); state.Failures != 0 || state.LastError == "" {
+		t.Fatalf("it counts as a failure, or is not told: %+v", state)
 	}
 	bench.ca.notYet = nil
 	bench.after(time.Second)

@@ -12,9 +12,10 @@ import (
 // before, whoever restarts what meanwhile.
 type State struct {
 	Directory   string    `json:"directory"`   // of the CA that the last certificate came from
+	Attempting  bool      `json:"attempting"`  // the CA is being asked
 	Failures    int       `json:"failures"`    // attempts since the last success
 	NotBefore   time.Time `json:"notBefore"`   // when the CA may be asked again
-	LastError   string    `json:"lastError"`   // empty after a success
+	LastError   string    `json:"lastError"`   // what failed or is waited for; empty after a success
 	LastErrorAt time.Time `json:"lastErrorAt"` // of the last failure ever
 	LastSuccess time.Time `json:"lastSuccess"` // when the CA last issued
 	// CAWait is set where NotBefore is the CA's own word, which a forced re-issue respects too.
@@ -45,9 +46,27 @@ func (state State) Save(folders Folders) error {
 	return replaceFile(statePath(folders), append(text, '\n'))
 }
 
+// Begun notes an attempt before it is made, with the time that the next one waits for if nobody notes its end.
+func (state *State) Begun(config *Config, now time.Time) {
+	state.Attempting = true
+	state.NotBefore = now.Add(backOff(config, state.Failures+1))
+}
+
+// Abandoned counts an attempt that a process has begun and not ended as a failure. A client that dies while it asks does
+// not ask again at once, and again.
+func (state *State) Abandoned(now time.Time) {
+	if state.Attempting {
+		state.Attempting = false
+		state.Failures++
+		state.LastError = "the attempt did not end: the client was stopped meanwhile"
+		state.LastErrorAt = now
+	}
+}
+
 // Failed notes a failure and when the next attempt may be: by the CA's word where it gave one, and never sooner than
 // the back-off.
 func (state *State) Failed(config *Config, reason error, now time.Time) {
+	state.Attempting = false
 	state.Failures++
 	state.LastError = reason.Error()
 	state.LastErrorAt = now
@@ -65,6 +84,7 @@ func (state *State) Failed(config *Config, reason error, now time.Time) {
 // Succeeded notes a success.
 func (state *State) Succeeded(config *Config, now time.Time) {
 	state.Directory = config.Directory
+	state.Attempting = false
 	state.Failures = 0
 	state.NotBefore = time.Time{}
 	state.LastError = ""

@@ -40,7 +40,7 @@ func ReadStatus(folders Folders) (*Status, error) {
 	if served.Initial || reissueRequested(folders) {
 		next = time.Time{}
 	}
-	if state.NotBefore.After(next) {
+	if state.NotBefore.After(next) && !state.Attempting {
 		next = state.NotBefore
 	}
 	return &Status{

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import urllib.request
@@ -133,7 +134,7 @@ def test_a_full_disk_leaves_the_old_pair_served_and_no_certificate_is_lost(bench
     world.set_mode("hold")
     code, _ = world.acme.exec_run(["/usr/bin/acme", "reissue"])
     assert code == 0
-    until(lambda: "hold" in world.gate.logs().decode().rpartition("finalize")[2], "the order is about to be finalized")
+    until(lambda: re.search(r"finalize\S* hold", world.gate.logs().decode()), "the order is about to be finalized")
     world.with_volume("dd if=/dev/zero of=/v/fill bs=1k count=1024 2>/dev/null || true")
     world.set_mode("")
     told = world.wait_for(lambda status: status["failures"], "the failure")

@@ -51,11 +51,13 @@ class World:
     extra_files: Mapping[str, str] = field(default_factory=dict)
     """In the ACME client's config folder."""
     acme_options: Mapping[str, Any] = field(default_factory=dict)
-    pebble_command: tuple[str, ...] = ()
+    pebble_options: tuple[str, ...] = ()
+    network: Network | None = None
+    """Where others are already; None: one of its own."""
 
     def __post_init__(self) -> None:
         bench = self.bench
-        self.network: Network = bench.network()
+        self._network = self.network or bench.network()
         self.listener = trustme.CA()
         self.own = trustme.CA()
         certificate = self.listener.issue_cert("ca.test", "pebble")
@@ -79,7 +81,7 @@ class World:
             user="65534:65534",
             volumes=_mounts({"/config": (self._authority, "ro")}),
         )
-        self.network.connect(self.gate, aliases=["ca.test"])
+        self._network.connect(self.gate, aliases=["ca.test"])
         self.account = self._owned(bench.empty_volume(), ACME_USER, "0700")
         self.certificates = self._owned(bench.empty_volume(kibibytes=256 if self.tiny else 0), USER, "0750")
         self._config = bench.volume(self.acme_files(), ACME_USER)
@@ -110,17 +112,14 @@ class World:
         }
 
     def _start_pebble(self) -> Container:
-        base = built(self.bench.client, "base")
-        tag = f"matrix-homeserver-test/authority:{base.rpartition(':')[2]}"
-        self.bench.client.images.build(path=str(HERE), tag=tag, buildargs={"BASE": base}, rm=True)
         container = self.bench.container_of(
-            tag,
-            ["pebble", "-config", "/config/pebble.json", *self.pebble_command],
+            authority_image(self.bench),
+            ["pebble", "-config", "/config/pebble.json", *self.pebble_options],
             environment={"PEBBLE_VA_NOSLEEP": "1", "PEBBLE_WFE_NONCEREJECT": "5"},
             volumes=_mounts({"/config": (self._authority, "ro")}),
             ports={"15000/tcp": ("127.0.0.1", None)},
         )
-        self.network.connect(container, aliases=["pebble"])
+        self._network.connect(container, aliases=["pebble"])
         return container
 
     def start_acme(self) -> Container:
@@ -129,7 +128,7 @@ class World:
             "acme",
             ["run"],
             user=f"{ACME_USER}:{USER}",
-            network=self.network.name,
+            network=self._network.name,
             environment=dict(self.environment),
             volumes=_mounts(
                 {
@@ -145,9 +144,9 @@ class World:
 
     def _start_nginx(self) -> Container:
         config = NginxConfig(
-            server_name=NAME,
-            matrix_host=NAME,
-            client_url=f"https://{NAME}",
+            server_name=self.names[-1],
+            matrix_host=self.names[0],
+            client_url=f"https://{self.names[0]}",
             https_port=443,
             federation=True,
             synapse=False,
@@ -165,7 +164,7 @@ class World:
             volumes=_mounts({"/config": (volume, "ro"), "/certificates": (self.certificates, "ro")}),
             ports={f"{port}/tcp": ("127.0.0.1", None) for port in (HTTP, HTTPS)},
         )
-        self.network.connect(container, aliases=["nginx", NAME])
+        self._network.connect(container, aliases=["nginx", NAME])
         return container
 
     def _owned(self, volume: Volume, group: int, mode: str) -> Volume:
@@ -178,7 +177,7 @@ class World:
         return volume
 
     def _wait_for_ports(self) -> None:
-        until(lambda: _port(self.nginx, HTTPS) and self.served(), "Nginx serves")
+        until(lambda: _port(self.nginx, HTTPS) and handshake(self.nginx, name=self.names[0]), "Nginx serves")
 
     def set_mode(self, mode: str) -> None:
         """Tell the gate what to do."""
@@ -237,6 +236,14 @@ class World:
         return output
 
 
+def authority_image(bench: Bench) -> str:
+    """Return the image with Pebble and Knot."""
+    base = built(bench.client, "base")
+    tag = f"matrix-homeserver-test/authority:{base.rpartition(':')[2]}"
+    bench.client.images.build(path=str(HERE), tag=tag, buildargs={"BASE": base}, rm=True)
+    return tag
+
+
 def _mounts(places: Mapping[str, tuple[Volume, str]]) -> dict[str, dict[str, str]]:
     return {str(volume.name): {"bind": target, "mode": mode} for target, (volume, mode) in places.items()}
 
@@ -262,7 +269,7 @@ def until(condition: Callable[[], object], what: str | Callable[[], str]) -> Non
         time.sleep(0.2)
 
 
-def handshake(nginx: Container, trusted: str = "") -> x509.Certificate:
+def handshake(nginx: Container, trusted: str = "", name: str = NAME) -> x509.Certificate:
     """Do a handshake with Nginx and return the certificate; verified where there is something to trust."""
     context = ssl.create_default_context(cadata=trusted or None)
     if not trusted:
@@ -270,7 +277,7 @@ def handshake(nginx: Container, trusted: str = "") -> x509.Certificate:
         context.verify_mode = ssl.CERT_NONE
     with (
         socket.create_connection(("127.0.0.1", _port(nginx, HTTPS)), timeout=20) as plain,
-        context.wrap_socket(plain, server_hostname=NAME) as connection,
+        context.wrap_socket(plain, server_hostname=name) as connection,
     ):
         der = connection.getpeercert(binary_form=True)
         assert der
@@ -311,7 +318,9 @@ class Crowd:
                     context.wrap_socket(plain, server_hostname=NAME) as connection,
                 ):
                     der = connection.getpeercert(binary_form=True) or b""
-                    connection.sendall(f"GET /health HTTP/1.1\r\nHost: {NAME}\r\nConnection: close\r\n\r\n".encode())
+                    connection.sendall(
+                        f"GET /_static/index.html HTTP/1.1\r\nHost: {NAME}\r\nConnection: close\r\n\r\n".encode()
+                    )
                     if not connection.recv(64).startswith(b"HTTP/1.1 200"):
                         self.failures.append("no answer")
                     self.serials.add(x509.load_der_x509_certificate(der).serial_number)
