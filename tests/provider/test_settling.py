@@ -27,6 +27,11 @@ STACKS: Mapping[str, Mapping[str, str]] = {
     "synapse": {"homeserver": "synapse"},
     "dendrite": {"homeserver": "dendrite"},
     "conduit": {"registryPrefix": standin.PREFIX},
+    "acme": {
+        "registryPrefix": standin.PREFIX,
+        "certificates": "acme-http",
+        "acmeDirectory": "https://ca.invalid/directory",
+    },
     "closed": {
         "registryPrefix": standin.PREFIX,
         "registration": "closed",

@@ -10,11 +10,13 @@ import urllib.request
 from pathlib import Path
 
 from components.services.acme.component import METRICS_PORT
+from components.services.nginx.component import HTTPS
 from config.catalogue import project_root
-from tests.services.authority import Crowd, World, _port, handshake, until
+from tests.services.authority import NAME, Crowd, World, handshake, port_of, until
 from tests.services.conftest import Bench
 from toolchain import golang
 from toolchain.places import Places
+from toolchain.python_env import provide_venv
 
 
 def test_the_clients_own_tests_pass() -> None:
@@ -83,7 +85,7 @@ def test_a_name_that_leads_elsewhere_is_told_and_backs_off(bench: Bench) -> None
 
 
 def metrics_of(world: World) -> dict[str, float]:
-    url = f"http://127.0.0.1:{_port(world.acme, METRICS_PORT)}/metrics"
+    url = f"http://127.0.0.1:{port_of(world.acme, METRICS_PORT)}/metrics"
     with urllib.request.urlopen(url, timeout=20) as answer:
         lines = answer.read().decode().splitlines()
     return {name: float(value) for name, value in (line.split() for line in lines if not line.startswith("#"))}
@@ -146,3 +148,28 @@ def test_a_full_disk_leaves_the_old_pair_served_and_no_certificate_is_lost(bench
     world.wait_for(lambda status: not status["failures"], "what had been issued")
     assert world.served().public_key() != first.public_key()
     assert world.asked_for_orders() == asked
+
+
+def test_mozilla_finds_nothing_but_the_test_ca(bench: Bench, tmp_path: Path) -> None:
+    world = World(bench)
+    world.wait_until_issued()
+    root = tmp_path / "root.pem"
+    root.write_text(world.root(), encoding="utf-8")
+    # In an environment of its own: it wants an older version of a library that the other tests have.
+    python = provide_venv(Places.of(os.environ), Path(__file__).parent / "requirements-sslyze.txt") / "bin" / "python"
+    result = subprocess.run(
+        [
+            *(python, "-m", "sslyze", "--mozilla_config=intermediate", f"--certinfo_ca_file={root}"),
+            *(f"--sni={NAME}", f"127.0.0.1:{port_of(world.nginx, HTTPS)}"),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    verdict = result.stdout.partition("COMPLIANCE AGAINST MOZILLA")[2]
+    assert verdict, result.stdout + result.stderr
+    findings = re.findall(r"^ +\* (\w+): (.*)$", verdict, re.MULTILINE)
+    # The address is no name of the certificate, and no browser knows Pebble's root.
+    assert [
+        each for each in findings if each[0] not in {"certificate_hostname_validation", "certificate_path_validation"}
+    ] == [], verdict

@@ -177,7 +177,7 @@ class World:
         return volume
 
     def _wait_for_ports(self) -> None:
-        until(lambda: _port(self.nginx, HTTPS) and handshake(self.nginx, name=self.names[0]), "Nginx serves")
+        until(lambda: port_of(self.nginx, HTTPS) and handshake(self.nginx, name=self.names[0]), "Nginx serves")
 
     def set_mode(self, mode: str) -> None:
         """Tell the gate what to do."""
@@ -248,7 +248,8 @@ def _mounts(places: Mapping[str, tuple[Volume, str]]) -> dict[str, dict[str, str
     return {str(volume.name): {"bind": target, "mode": mode} for target, (volume, mode) in places.items()}
 
 
-def _port(container: Container, internal: int) -> int:
+def port_of(container: Container, internal: int) -> int:
+    """Return where a port is published; 0 while it is not."""
     container.reload()
     published = container.ports.get(f"{internal}/tcp")
     return int(published[0]["HostPort"]) if published else 0
@@ -276,7 +277,7 @@ def handshake(nginx: Container, trusted: str = "", name: str = NAME) -> x509.Cer
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     with (
-        socket.create_connection(("127.0.0.1", _port(nginx, HTTPS)), timeout=20) as plain,
+        socket.create_connection(("127.0.0.1", port_of(nginx, HTTPS)), timeout=20) as plain,
         context.wrap_socket(plain, server_hostname=name) as connection,
     ):
         der = connection.getpeercert(binary_form=True)
@@ -296,7 +297,7 @@ class Crowd:
     _over: threading.Event = field(default_factory=threading.Event)
 
     def __enter__(self) -> Self:
-        self._port = _port(self.nginx, HTTPS)
+        self._port = port_of(self.nginx, HTTPS)
         self._threads = [threading.Thread(target=self._ask) for _ in range(self.clients)]
         for thread in self._threads:
             thread.start()
