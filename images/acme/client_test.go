@@ -231,6 +231,8 @@ func TestTheCAsWaitIsRespectedAcrossRestartsEvenByAForcedReissue(t *testing.T) {
 	if err := requestReissue(bench.folders); err != nil {
 		t.Fatal(err)
 	}
+	later := bench.now.Add(time.Minute)
+	os.Chtimes(reissuePath(bench.folders), later, later)
 	bench.ca.fail = nil
 	bench.after(3*time.Hour - time.Second)
 	bench.expectAsked(1)

@@ -30,7 +30,7 @@ from tests.services.images import built
 
 HERE: Final = Path(__file__).parent
 NAME: Final = "matrix.test"
-PATIENCE: Final = 90
+PATIENCE: Final = 180
 """Seconds after which a test gives up; the machine may be busy."""
 
 
