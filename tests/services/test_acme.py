@@ -150,7 +150,7 @@ def test_a_full_disk_leaves_the_old_pair_served_and_no_certificate_is_lost(bench
     assert world.asked_for_orders() == asked
 
 
-def test_mozilla_finds_nothing_but_the_test_ca(bench: Bench, tmp_path: Path) -> None:
+def test_it_is_mozillas_intermediate_profile_without_a_finding(bench: Bench, tmp_path: Path) -> None:
     world = World(bench)
     world.wait_until_issued()
     root = tmp_path / "root.pem"
@@ -166,10 +166,4 @@ def test_mozilla_finds_nothing_but_the_test_ca(bench: Bench, tmp_path: Path) -> 
         text=True,
         check=False,
     )
-    verdict = result.stdout.partition("COMPLIANCE AGAINST MOZILLA")[2]
-    assert verdict, result.stdout + result.stderr
-    findings = re.findall(r"^ +\* (\w+): (.*)$", verdict, re.MULTILINE)
-    # The address is no name of the certificate, and no browser knows Pebble's root.
-    assert [
-        each for each in findings if each[0] not in {"certificate_hostname_validation", "certificate_path_validation"}
-    ] == [], verdict
+    assert ": OK - Compliant." in result.stdout.partition("COMPLIANCE AGAINST")[2], result.stdout + result.stderr
