@@ -63,7 +63,9 @@ class Settings:
     subnet: IPv4Network = key(parsing.subnet, "10.89.64.0/24")
     upload_limit: int = key(parsing.size, "20 MiB")
     """Bytes; one value for Nginx and homeserver, so that both refuse the same upload."""
-    certificates: CertificateSource = key(parsing.one_of("self-signed", "acme-http", "acme-dns"), "self-signed")
+    certificates: CertificateSource = key_by_target(
+        parsing.one_of("self-signed", "acme-http", "acme-dns"), local="self-signed", aliyun="acme-http"
+    )
     federation: bool = key(parsing.boolean, "true")
     registration: Literal["token", "closed"] = key(parsing.one_of("token", "closed"), "token")
     redis: bool = key(parsing.boolean, "true")

@@ -133,7 +133,7 @@ def verdict(found: Renewal, now: datetime) -> Verdict:
         seen += f"; {times} failed, the next is at {attempt}; the last said: {found.last_error}"
     elif found.last_error:
         seen += f"; {found.last_error}"
-    return Verdict(works=found.issued and now < found.not_after and not found.failures, seen=seen)
+    return Verdict(works=found.issued and now < found.not_after and not found.last_error, seen=seen)
 
 
 def own_verdict(end: datetime, now: datetime, stack: str) -> Verdict:

@@ -42,6 +42,7 @@ SETTINGS = {
     "matrixHost": NAME,
     "dnsDomain": "",
     "homeserver": "synapse",
+    "certificates": "self-signed",
     "imageSource": "packages",
     "subnet": "10.89.80.0/24",
     "deleteProtection": "true",

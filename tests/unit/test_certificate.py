@@ -40,6 +40,7 @@ def test_a_certificate_of_the_ca_is_told_with_its_end() -> None:
             {"failures": 2, "lastError": "no such name", "nextAttempt": "2026-11-25T14:00:00Z"},
             ["2 attempts have failed", "2026-11-25 14:00 UTC", "no such name", "until 2027-02-10"],
         ),
+        ({"lastError": "Nginx does not answer: EOF"}, ["Nginx does not answer: EOF", "until 2027-02-10"]),
         ({"notAfter": "2026-11-25T11:59:59Z"}, ["EXPIRED 2026-11-25"]),
     ],
 )

@@ -299,3 +299,9 @@ def test_the_example_of_a_local_stack_is_accepted() -> None:
     config = yaml.safe_load((ROOT / "Pulumi.local.example.yaml").read_text())["config"]
     texts = {key.removeprefix("matrix:"): str(value) for key, value in config.items()}
     assert parse("local", {**texts, **SECRETS}, set(SECRETS)).target == "local"
+
+
+def test_a_public_ca_issues_on_aliyun_unless_said_otherwise() -> None:
+    texts = {key: text for key, text in ALIYUN.items() if key != "certificates"}
+    assert parse("cloud", {**texts, **SECRETS}, set(SECRETS)).certificates == "acme-http"
+    assert settings().certificates == "self-signed"
