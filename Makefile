@@ -8,7 +8,7 @@ TESTS = MATRIX_ENV=test && . ./activate &&
 
 .DEFAULT_GOAL := help
 .PHONY: help up preview price status outputs token invite reissue down purge secrets images pin toolchain toolchain-test test lint \
-        test-hosts reliability outages golden rehearse rehearse-down
+        test-hosts reliability outages federation golden rehearse rehearse-down
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -78,6 +78,9 @@ reliability: toolchain-test ## let things break in stacks of the tests; write do
 
 outages: toolchain-test ## change setting after setting of a stack of the tests and write down how long nobody answered
 	@$(TESTS) env WRITE_OUTAGES=1 pytest -q tests/e2e/test_changes.py
+
+federation: toolchain-test ## let the stacks of the tests federate, each homeserver with each; write docs/federation.md anew
+	@$(TESTS) env WRITE_FEDERATION=1 pytest -q tests/federation
 
 rehearse: toolchain-test ## deploy a stack for Aliyun on an emulated Aliyun, whose hosts boot on this machine; STACK=dev
 	@$(TESTS) exec python -m tests.aliyun.rehearse up --stack $(STACK)

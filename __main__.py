@@ -75,7 +75,7 @@ def main() -> None:
         ),
         platform.options,
     )
-    ca_pem = settings.acme.extra_ca if acme else certificates.ca_pem
+    ca_pem = settings.extra_ca if acme else certificates.ca_pem
     export(StackOutputs(platform=platform, ca_pem=ca_pem, registration_token=token))
 
 

@@ -112,6 +112,8 @@ class ContainerSpec:
     temporary: int = 16
     """Size of the file system in memory on /tmp, in MiB; it counts against the memory limit."""
     networks: Sequence[NetworkAttachment] = ()
+    dns: Sequence[str] = ()
+    """Resolvers; empty: those of the Docker engine."""
     ports: Sequence[PublishedPort] = ()
     health: Sequence[str] | None = None
     """Command that asks the service whether it serves. Required of services."""
@@ -283,6 +285,7 @@ def _common(host: ServiceHost, spec: ContainerSpec, role: Role, *, capabilities:
         "mounts": _mounts(spec.mounts),
         "network_mode": None if spec.networks else "none",
         "networks_advanced": _networks(spec.networks) or None,
+        "dns": list(spec.dns) or None,
         "capabilities": docker.ContainerCapabilitiesArgs(drops=["ALL"], adds=list(capabilities) or None),
         "security_opts": ["no-new-privileges:true"],
         # Without memory_swap the provider finds a change at every run; equal to memory it means no swap.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address
@@ -44,17 +43,6 @@ def _email(text: str) -> str:
     return text
 
 
-def _authorities(text: str) -> str:
-    """Accept certificates in PEM, or nothing."""
-    if text:
-        try:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-            context.load_verify_locations(cadata=text)
-        except (ssl.SSLError, TypeError, ValueError) as error:
-            raise UnacceptableError("CA certificates in PEM: pulumi config set extraCa < ca.pem", "") from error
-    return text
-
-
 def id_and_secret(text: str) -> str:
     """Accept an id and a secret with a colon between them."""
     if not _PAIR.fullmatch(text):
@@ -73,8 +61,6 @@ class AcmeSettings:
     """URL."""
     acme_email: str = key(_email, "")
     """Contact of the account; Let's Encrypt needs none."""
-    extra_ca: str = key(_authorities, "")
-    """PEM of CAs that are trusted besides the public ones."""
 
     @property
     def lets_encrypt(self) -> bool:
@@ -98,6 +84,15 @@ def problems(values: Mapping[str, object]) -> list[Problem]:
     if source not in {"acme-http", "acme-dns"} or not isinstance(directory, str):
         return []
     found: list[Problem] = []
+    if source == "acme-http" and values.get("discovery") == "srv":
+        found.append(
+            problem(
+                "certificates",
+                source,
+                "acme-dns: with discovery: srv others want a certificate for serverName, which may lead elsewhere",
+                "acme-dns",
+            )
+        )
     if directory in _DIRECTORIES.values():
         names = ("matrixHost", "serverName") if source == "acme-dns" else ("matrixHost",)
         found += [_not_public(name, str(values[name])) for name in names if "." not in str(values.get(name, "."))]

@@ -17,7 +17,19 @@ from typing import Final, Literal, final
 
 from config.errors import LockError
 
-ImageName = Literal["base", "toolbox", "nginx", "redis", "synapse", "dendrite", "conduit", "acme"]
+ImageName = Literal[
+    "base",
+    "toolbox",
+    "nginx",
+    "redis",
+    "synapse",
+    "dendrite",
+    "conduit",
+    "prometheus",
+    "alertmanager",
+    "python",
+    "acme",
+]
 ImageSource = Literal["registry", "packages"]
 
 IMAGES_FOLDER: Final = "images"
@@ -103,6 +115,32 @@ CATALOGUE: Final[Mapping[ImageName, CatalogueEntry]] = MappingProxyType(
                 version="0.10.12",
                 reference="docker.io/matrixconduit/matrix-conduit:v0.10.12",
                 recipe=False,
+            ),
+            CatalogueEntry(
+                name="prometheus",
+                version="2.55.1",
+                # The last of the second generation, whose command line and config Debian's has too.
+                reference="docker.io/prom/prometheus:v2.55.1",
+                recipe=True,
+                built_from="base",
+                package_version="2.42.0",
+            ),
+            CatalogueEntry(
+                name="alertmanager",
+                version="0.28.1",
+                reference="docker.io/prom/alertmanager:v0.28.1",
+                recipe=True,
+                built_from="base",
+                package_version="0.25.0",
+            ),
+            CatalogueEntry(
+                # What runs in it is part of this project and comes in a config volume.
+                name="python",
+                version="3.11.14",
+                reference="docker.io/library/python:3.11.14-slim-bookworm",
+                recipe=True,
+                built_from="base",
+                package_version="3.11.2",
             ),
             CatalogueEntry(
                 name="acme",

@@ -57,12 +57,12 @@ class CloudSettings:
     instance_type: str = cloud_key(cloud_parsing.instance_type, _usual_instance_type)
     disk_category: DiskCategory = cloud_key(parsing.one_of(*DISK_CATEGORIES), "cloud_essd")
     """Of the system disk and the data disk."""
-    system_disk_size: int = cloud_key(cloud_parsing.whole_number(20, 500, "GiB", "40"), "40")
-    data_disk_size: int = cloud_key(cloud_parsing.whole_number(1, 65536, "GiB", "40"), _usual_data_disk_size)
+    system_disk_size: int = cloud_key(parsing.whole_number(20, 500, "GiB", "40"), "40")
+    data_disk_size: int = cloud_key(parsing.whole_number(1, 65536, "GiB", "40"), _usual_data_disk_size)
     """GiB; images, containers and all data. It can grow, never shrink."""
-    bandwidth: int = cloud_key(cloud_parsing.whole_number(1, 200, "Mbit/s", "10"), "10")
+    bandwidth: int = cloud_key(parsing.whole_number(1, 200, "Mbit/s", "10"), "10")
     """Mbit/s outwards. Traffic is what costs, so this is a limit and not a price."""
-    snapshot_retention: int = cloud_key(cloud_parsing.whole_number(1, 65536, "days", "7"), "7")
+    snapshot_retention: int = cloud_key(parsing.whole_number(1, 65536, "days", "7"), "7")
     """Days that the snapshots of each night are kept."""
     metadata_tokens: Literal["optional", "required"] = cloud_key(parsing.one_of("optional", "required"), "optional")
     """Whether the host's metadata service asks for a token.
@@ -73,7 +73,7 @@ class CloudSettings:
     admin_cidrs: tuple[IPv4Network, ...] = cloud_key(cloud_parsing.admin_cidrs)
     dns_domain: str = cloud_key(cloud_parsing.dns_domain, "")
     """The domain at Alidns in which records are made; empty: none are. The domain itself is never touched."""
-    dns_ttl: int = cloud_key(cloud_parsing.whole_number(1, 86400, "seconds", "600"), "600")
+    dns_ttl: int = cloud_key(parsing.whole_number(1, 86400, "seconds", "600"), "600")
     """Seconds. The free edition of Alidns refuses less than 600, a paid one less than 120, 60, 10 or 1."""
 
     @property

@@ -7,7 +7,7 @@ from ipaddress import AddressValueError, IPv4Network, NetmaskValueError
 from typing import Final
 
 from config.instance_types import read_name
-from config.parsing import Parser, UnacceptableError, host_name
+from config.parsing import UnacceptableError, host_name
 
 WIDEST_ADMIN_PREFIX: Final = 8
 """An operator's provider has pools of this size at most; with anything wider, ssh is open to strangers."""
@@ -49,17 +49,6 @@ def instance_type(text: str) -> str:
             "an x64 instance type of the families e, t5, t6, s6, u1, xn4, c7, g7, r7 or newer", "ecs.e-c1m2.large"
         )
     return text
-
-
-def whole_number(lowest: int, highest: int, unit: str, example: str) -> Parser[int]:
-    """Accept a whole number in a range."""
-
-    def parse(text: str) -> int:
-        if not (text.isascii() and text.isdigit() and lowest <= int(text) <= highest):
-            raise UnacceptableError(f"a whole number of {unit} from {lowest} to {highest}", example)
-        return int(text)
-
-    return parse
 
 
 def admin_cidrs(text: str) -> tuple[IPv4Network, ...]:

@@ -158,9 +158,11 @@ def host_outputs(
 
 def well_known(settings: Settings) -> WellKnownOutput:
     """Return the documents of server discovery (Matrix specification, client-server and server-server API)."""
+    # With an SRV record there is none for servers: it would come first.
+    by_document = settings.federation and settings.discovery == "wellknown"
     return {
         "client": {"m.homeserver": {"base_url": settings.homeserver_url}},
-        "server": {"m.server": settings.federation_address} if settings.federation else {},
+        "server": {"m.server": settings.federation_address} if by_document else {},
     }
 
 

@@ -6,6 +6,7 @@ Each function raises :class:`UnacceptableError`, which says what to write instea
 from __future__ import annotations
 
 import re
+import ssl
 from collections.abc import Callable, Mapping
 from ipaddress import AddressValueError, IPv4Address, IPv4Network, NetmaskValueError
 from typing import Final, TypeVar
@@ -30,12 +31,13 @@ _SECRET: Final = re.compile(r"[!-~]{16,128}")
 
 
 class UnacceptableError(ValueError):
-    """A text is no value of its setting. ``example`` is one that would be accepted."""
+    """A text is no value of its setting. ``example`` is one that would be accepted; ``shown`` whether to repeat it."""
 
-    def __init__(self, expected: str, example: str) -> None:
+    def __init__(self, expected: str, example: str, *, shown: bool = True) -> None:
         super().__init__(expected)
         self.expected = expected
         self.example = example
+        self.shown = shown
 
 
 def one_of(*choices: str) -> Parser[str]:
@@ -54,6 +56,17 @@ def boolean(text: str) -> bool:
     if text not in {"true", "false"}:
         raise UnacceptableError("true or false", "true")
     return text == "true"
+
+
+def whole_number(lowest: int, highest: int, unit: str, example: str) -> Parser[int]:
+    """Accept a whole number in a range."""
+
+    def parse(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and lowest <= int(text) <= highest):
+            raise UnacceptableError(f"a whole number of {unit} from {lowest} to {highest}", example)
+        return int(text)
+
+    return parse
 
 
 def host_name(text: str) -> str:
@@ -95,6 +108,41 @@ def subnet(text: str) -> IPv4Network:
     if not largest_prefix <= network.prefixlen <= SMALLEST_PREFIX or not network.is_private:
         raise UnacceptableError(expected, example)
     return network
+
+
+def addresses(text: str) -> tuple[str, ...]:
+    """Accept IPv4 addresses with commas between them."""
+    try:
+        return tuple(str(IPv4Address(each.strip())) for each in text.split(",")) if text else ()
+    except AddressValueError as error:
+        raise UnacceptableError("IPv4 addresses with commas between them", "223.5.5.5,119.29.29.29") from error
+
+
+def private_ranges(text: str) -> tuple[IPv4Network, ...]:
+    """Accept private IPv4 networks with commas between them."""
+    expected = "private IPv4 networks with commas between them, with no host bits set"
+    example = "10.20.0.0/16,192.168.7.0/24"
+    try:
+        networks = tuple(IPv4Network(each.strip()) for each in text.split(",")) if text else ()
+    except (AddressValueError, NetmaskValueError, ValueError) as error:
+        raise UnacceptableError(expected, example) from error
+    if not all(network.is_private for network in networks):
+        raise UnacceptableError(expected, example)
+    return networks
+
+
+def certificates(text: str) -> str:
+    """Accept certificates in PEM, one after the other."""
+    expected = "CA certificates in PEM, as `pulumi config set extraCa < ca.pem` writes them"
+    if not text.strip():
+        return ""
+    if "PRIVATE KEY" in text:
+        raise UnacceptableError(f"{expected}; this holds a private key, which belongs nowhere else", "", shown=False)
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=text)
+    except (ssl.SSLError, ValueError, TypeError) as error:
+        raise UnacceptableError(expected, "", shown=False) from error
+    return text.strip() + "\n"
 
 
 def size(text: str) -> int:

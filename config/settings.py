@@ -14,8 +14,9 @@ from typing import Any, Final, Literal, final
 
 import pulumi
 
-from config import acme, cloud, parsing
+from config import acme, alert_parsing, alert_settings, cloud, parsing
 from config.acme import AcmeSettings, CertificateSource
+from config.alert_settings import AlertSettings, Receiver, tells
 from config.catalogue import ImageSource
 from config.cloud import CloudSettings
 from config.errors import ConfigError, Problem, problem
@@ -42,6 +43,7 @@ class Settings:
     cloud: CloudSettings | None
     """None on a local stack."""
     acme: AcmeSettings
+    alerting: AlertSettings
     target: Target = key(parsing.one_of(*TARGETS))
     tier: TierName = key(parsing.one_of(*TIER_NAMES))
     server_name: str = key_by_target(parsing.host_name, local=LOCALHOST, aliyun=None)
@@ -67,8 +69,17 @@ class Settings:
         parsing.one_of("self-signed", "acme-http", "acme-dns"), local="self-signed", aliyun="acme-http"
     )
     federation: bool = key(parsing.boolean, "true")
+    discovery: Literal["wellknown", "srv"] = key(parsing.one_of("wellknown", "srv"), "wellknown")
+    """How other homeservers find this one: by a document on ``serverName``, port 443, or by an SRV record."""
+    federation_private_ranges: tuple[IPv4Network, ...] = key(parsing.private_ranges, "")
+    """Private addresses that other homeservers may have. All others stay closed: anybody can name one."""
+    extra_ca: str = key(parsing.certificates, "")
+    """PEM of CAs that are trusted besides the public ones."""
+    dns_servers: tuple[str, ...] = key(parsing.addresses, "")
+    """Resolvers of the containers that ask for names; empty: the Docker engine's own."""
     registration: Literal["token", "closed"] = key(parsing.one_of("token", "closed"), "token")
     redis: bool = key(parsing.boolean, "true")
+    monitoring: Literal["off", "lite", "full"] = key(parsing.one_of("off", "lite", "full"), "off")
     delete_protection: bool = key(parsing.boolean, "true")
 
     @property
@@ -100,12 +111,12 @@ class Settings:
 
     @property
     def federation_address(self) -> str:
-        """Host and port other homeservers connect to, as the well-known document tells it."""
-        return f"{self.matrix_host}:{self.https_port}"
+        """Host and port other homeservers connect to, as the well-known document or the SRV record tells it."""
+        return f"{self.matrix_host}:{self.federation_port if self.discovery == 'srv' else self.https_port}"
 
 
 KEYS: Final[Mapping[str, Key]] = MappingProxyType(
-    {**keys_of(Settings), **keys_of(AcmeSettings), **keys_of(CloudSettings)}
+    {**keys_of(Settings), **keys_of(AcmeSettings), **keys_of(AlertSettings), **keys_of(CloudSettings)}
 )
 
 _Condition = Callable[[Mapping[str, object]], bool]
@@ -121,6 +132,14 @@ def _on_dendrite(values: Mapping[str, object]) -> bool:
 
 def _registers_by_token(values: Mapping[str, object]) -> bool:
     return values.get("registration") == "token" and not _on_dendrite(values)
+
+
+def _tells(receiver: Receiver) -> _Condition:
+    return lambda values: tells(receiver, values)
+
+
+def _logs_in_to_mail_server(values: Mapping[str, object]) -> bool:
+    return tells("smtp", values) and bool(values.get("smtpUser"))
 
 
 @final
@@ -150,6 +169,41 @@ SECRET_KEYS: Final[Mapping[str, SecretKey]] = MappingProxyType(
             placeholder="placeholder:alidns",
         ),
         "acmeBinding": SecretKey(parse=acme.id_and_secret, needed=lambda _: False, placeholder="placeholder:binding"),
+        "dingtalkAddress": SecretKey(
+            parse=alert_parsing.DINGTALK,
+            needed=_tells("dingtalk"),
+            placeholder="https://placeholder.invalid/robot/send?access_token=dingtalk",
+        ),
+        "dingtalkSecret": SecretKey(
+            parse=alert_parsing.signing_secret, needed=_tells("dingtalk"), placeholder="placeholder-dingtalk"
+        ),
+        "wecomAddress": SecretKey(
+            parse=alert_parsing.WECOM,
+            needed=_tells("wecom"),
+            placeholder="https://placeholder.invalid/cgi-bin/webhook/send?key=wecom",
+        ),
+        "feishuAddress": SecretKey(
+            parse=alert_parsing.FEISHU,
+            needed=_tells("feishu"),
+            placeholder="https://placeholder.invalid/open-apis/bot/v2/hook/feishu",
+        ),
+        "feishuSecret": SecretKey(
+            parse=alert_parsing.signing_secret, needed=_tells("feishu"), placeholder="placeholder-feishu"
+        ),
+        "webhookAddress": SecretKey(
+            parse=alert_parsing.any_address,
+            needed=_tells("webhook"),
+            placeholder="https://placeholder.invalid/webhook",
+        ),
+        "webhookSecret": SecretKey(parse=parsing.secret, needed=_tells("webhook")),
+        "heartbeatAddress": SecretKey(
+            parse=alert_parsing.any_address,
+            needed=_tells("heartbeat"),
+            placeholder="https://placeholder.invalid/heartbeat",
+        ),
+        "smtpPassword": SecretKey(
+            parse=alert_parsing.mail_password, needed=_logs_in_to_mail_server, placeholder="placeholder-smtp"
+        ),
     },
 )
 
@@ -172,7 +226,8 @@ def _parse_values(target: Target, texts: Mapping[str, str], problems: list[Probl
         except parsing.UnacceptableError as error:
             # A default that cannot be read follows from another key, and that one is told.
             if text:
-                problems.append(problem(name, json.dumps(text, ensure_ascii=False), error.expected, error.example))
+                found = json.dumps(text, ensure_ascii=False) if error.shown else "(not shown)"
+                problems.append(problem(name, found, error.expected, error.example))
     return values
 
 
@@ -287,6 +342,7 @@ def parse(stack: str, texts: Mapping[str, str], sealed: Collection[str]) -> Sett
     values = _parse_values(target, texts, problems)
     problems += _port_problems(values)
     problems += acme.problems(values)
+    problems += alert_settings.problems(values)
     if target == "aliyun":
         problems += cloud.problems(values)
     problems += _secret_problems(stack, texts, sealed, values)
@@ -297,6 +353,7 @@ def parse(stack: str, texts: Mapping[str, str], sealed: Collection[str]) -> Sett
         stack=stack,
         cloud=CloudSettings(**_arguments(CloudSettings, values)) if target == "aliyun" else None,
         acme=AcmeSettings(bound=bool(texts.get("acmeBinding")), **_arguments(AcmeSettings, values)),
+        alerting=AlertSettings(**_arguments(AlertSettings, values)),
         **_arguments(Settings, values),
     )
 

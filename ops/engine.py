@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from ipaddress import IPv4Address
 from typing import Any
 
 import docker
@@ -110,12 +112,19 @@ def _info(client: docker.DockerClient) -> Mapping[str, Any]:
 
 
 def check_ports(client: docker.DockerClient, settings: Settings) -> None:
-    """Check that the ports to publish are free, or held by this stack's own Nginx.
+    """Check that the address is this machine's, and that the ports are free, or held by this stack's own Nginx.
 
     Raises:
         StepFailed: some are taken. Pulumi would leave a container in state "Created" behind.
 
     """
+    if not _is_here(settings.bind_address) and IPv4Address(settings.bind_address) not in settings.subnet:
+        raise StepFailed(
+            step="ports",
+            reason=f"{settings.bind_address} (bindAddress) is no address of this machine",
+            log=None,
+            remedy="`ip -4 address` lists them: pulumi config set bindAddress 127.0.0.1, or 0.0.0.0 for all",
+        )
     own = {
         int(binding["HostPort"])
         for container in containers(client, settings.stack)
@@ -155,6 +164,16 @@ def _is_free(address: str, port: int) -> bool:
             # A port below 1024 that this user may not bind; the Docker engine, which binds it, may. Ask whether
             # something listens there instead.
             return probe.connect_ex((address, port)) != 0
-        except OSError:
-            return False
+        except OSError as error:
+            # The gateway of the stack's own network comes with the network.
+            return error.errno == errno.EADDRNOTAVAIL
+    return True
+
+
+def _is_here(address: str) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        try:
+            probe.bind((address, 0))
+        except OSError as error:
+            return error.errno != errno.EADDRNOTAVAIL
     return True

@@ -30,9 +30,9 @@ _ADOPT: Final = "ADOPT_VOLUMES"
 
 
 def check(client: docker.DockerClient, stack: Stack, state: State, settings: Settings) -> None:
-    """Check that nothing in the Docker engine that is not this stack's stands where it wants to be, and claim its name.
+    """Check that nothing in the Docker engine that is not this stack's stands where it wants to be.
 
-    With the claim, what carries the name is the stack's own. Without it (the state is shared, and this is another
+    With a claim, what carries the name is the stack's own. Without it (the state is shared, and this is another
     machine than the last) only what the state knows, or knows to have been begun.
 
     Raises:
@@ -47,8 +47,6 @@ def check(client: docker.DockerClient, stack: Stack, state: State, settings: Set
         *_volumes(client, stack, state.ids(VOLUME_TYPE), own=own or VOLUME_TYPE in begun),
         *_containers(client, stack),
     ]
-    if not reasons and not own and not _claimed(client, stack):
-        reasons = [f"another clone of this project is deploying a stack {stack.name} at this moment"]
     if reasons:
         raise StepFailed(
             step=f"stack {stack.name}",
@@ -58,6 +56,28 @@ def check(client: docker.DockerClient, stack: Stack, state: State, settings: Set
             "(pulumi config set subnet 10.89.65.0/24).\n"
             "If the state of this very stack was lost: bring back the folder .state from a copy. Without one, remove "
             f"its containers and networks by hand, and {_ADOPT}=yes make up goes on with its volumes.",
+        )
+
+
+def claim(client: docker.DockerClient, stack: Stack) -> None:
+    """Claim the stack's name, once :func:`check` has found nothing in the way and before anything is created.
+
+    Raises:
+        StepFailed: another clone was faster.
+
+    """
+    if _holder(client, stack) == _holder_here(stack):
+        return
+    with contextlib.suppress(NotFound):
+        client.volumes.get(_claim(stack)).remove()
+    # The Docker engine answers with the volume that is there already, where there is one.
+    client.volumes.create(_claim(stack), labels={LABEL_STACK: stack.name, LABEL_HOLDER: _holder_here(stack)})
+    if _holder(client, stack) != _holder_here(stack):
+        raise StepFailed(
+            step=f"stack {stack.name}",
+            reason=f"another clone of this project is deploying a stack {stack.name} at this moment",
+            log=None,
+            remedy="give this stack another name (write Pulumi.<name>.yaml, make up STACK=<name>)",
         )
 
 
@@ -92,15 +112,6 @@ def _holder_here(stack: Stack) -> str:
 
 def _holder_file(stack: Stack) -> Path:
     return STATE_FOLDER / f"{stack.name}-holder"
-
-
-def _claimed(client: docker.DockerClient, stack: Stack) -> bool:
-    """Claim the stack's name; return False where another one was faster."""
-    with contextlib.suppress(NotFound):
-        client.volumes.get(_claim(stack)).remove()
-    # The Docker engine answers with the volume that is there already, where there is one.
-    client.volumes.create(_claim(stack), labels={LABEL_STACK: stack.name, LABEL_HOLDER: _holder_here(stack)})
-    return _holder(client, stack) == _holder_here(stack)
 
 
 def _networks(

@@ -12,6 +12,7 @@ from docker.models.containers import Container
 from components.container import LABEL_ROLE
 from config.settings import Settings
 from ops import certificate, command, engine
+from ops.discovery import DOCUMENT, VERSION, discover
 from ops.service import Edge
 from ops.stack import Stack, from_arguments, require
 from ops.up import edge_of
@@ -29,6 +30,13 @@ class Check:
     works: bool
     seen: str
     remedy: str = ""
+    matters: bool = True
+    """False: it may be due to this machine, and is a warning."""
+
+    @property
+    def word(self) -> str:
+        """What the line begins with."""
+        return "ok" if self.works else "FAIL" if self.matters else "WARN"
 
 
 def main() -> None:
@@ -45,14 +53,14 @@ def main() -> None:
     if not checks:
         checks.append(Check(what="containers", works=False, seen="none", remedy=f"make up STACK={stack.name}"))
     edge = edge_of(stack, settings, found)
-    checks += _endpoints(edge, settings, stack)
+    checks += [*_endpoints(edge, settings, stack), *_federation(edge, settings, stack)]
     checks += _certificate(found, edge, settings, stack)
     width = max(len(check.what) for check in checks)
     for check in checks:
-        print(f"{'ok  ' if check.works else 'FAIL'}  {check.what:<{width}}  {check.seen}")
+        print(f"{check.word:<4}  {check.what:<{width}}  {check.seen}")
         if not check.works and check.remedy:
             print(f"{'':<{width + 8}}-> {check.remedy}")
-    if not all(check.works for check in checks):
+    if not all(check.works for check in checks if check.matters):
         sys.exit(1)
 
 
@@ -87,10 +95,9 @@ def _certificate(found: certificate.Renewal | None, edge: Edge, settings: Settin
 def _endpoints(edge: Edge, settings: Settings, stack: Stack) -> list[Check]:
     asked = [("client API", settings.https_port, "/_matrix/client/versions")]
     if settings.federation:
-        asked += [
-            ("federation API", settings.federation_port, "/_matrix/federation/v1/version"),
-            ("server discovery", settings.https_port, "/.well-known/matrix/server"),
-        ]
+        asked.append(("federation API", settings.federation_port, VERSION))
+        if settings.discovery == "wellknown":
+            asked.append(("server discovery", settings.https_port, DOCUMENT))
     asked.append(("client discovery", settings.https_port, "/.well-known/matrix/client"))
     checks = []
     for what, port, path in asked:
@@ -105,6 +112,28 @@ def _endpoints(edge: Edge, settings: Settings, stack: Stack) -> list[Check]:
             )
         )
     return checks
+
+
+def _federation(edge: Edge, settings: Settings, stack: Stack) -> list[Check]:
+    """Return whether other homeservers find this one by its name, seen from here."""
+    # A name of one label is one of this machine or its network.
+    if not settings.federation or "." not in settings.server_name:
+        return []
+    way = discover(settings.server_name, settings.dns_servers, edge.ca_file)
+    expected = (settings.federation_address.partition(":")[0], int(settings.federation_address.rpartition(":")[2]))
+    works = way.works and (way.host, way.port) == expected
+    seen = f"{settings.server_name} -> {way.host}:{way.port} ({way.by})"
+    if not works:
+        seen += f": {way.answer.text}" if not way.works else f", and this stack is {settings.federation_address}"
+    return [
+        Check(
+            what="found by others",
+            works=works,
+            seen=seen,
+            remedy=f"the DNS records: make outputs STACK={stack.name} (dnsRecords)",
+            matters=False,
+        )
+    ]
 
 
 if __name__ == "__main__":

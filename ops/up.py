@@ -77,6 +77,7 @@ def _prepare(stack: Stack, state: State, settings: Settings, address: str) -> No
         if address == settings.docker_host:
             engine.check_ports(client, settings)
         _bring_images(stack, settings, address)
+        ownership.claim(client, stack)
         repair(client, stack)
 
 
@@ -89,7 +90,7 @@ def edge_of(stack: Stack, settings: Settings, found: Renewal | None) -> Edge:
     everywhere = settings.bind_address == "0.0.0.0"  # noqa: S104
     address = (stack.outputs().get("publicIp") or "127.0.0.1") if everywhere else settings.bind_address
     if found:
-        trusted = settings.acme.extra_ca + ("" if found.issued and settings.acme.publicly_trusted else found.chain)
+        trusted = settings.extra_ca + ("" if found.issued and settings.acme.publicly_trusted else found.chain)
         return Edge(host=settings.matrix_host, address=address, ca_file=None, trusted=trusted)
     return Edge(host=settings.matrix_host, address=address, ca_file=stack.ca_file if stack.ca_file.exists() else None)
 

@@ -18,6 +18,11 @@ SECRETS: Final[Mapping[str, str]] = MappingProxyType(
         **{name: f"Made-up-{name}-0123456789" for name in SECRET_KEYS},
         "alidnsAccessKey": "Made-up-alidns:0123456789",
         "acmeBinding": "Made-up-binding:0123456789",
+        "dingtalkAddress": "https://oapi.dingtalk.com/robot/send?access_token=Made-up-dingtalk-0123456789",
+        "wecomAddress": "https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=Made-up-wecom-0123456789",
+        "feishuAddress": "https://open.feishu.cn/open-apis/bot/v2/hook/Made-up-feishu-0123456789",
+        "webhookAddress": "https://alerts.example.com/Made-up-webhook-0123456789",
+        "heartbeatAddress": "https://heartbeat.example.com/Made-up-heartbeat-0123456789",
     },
 )
 """Made up, and unmistakable when one of them turns up where it must not."""

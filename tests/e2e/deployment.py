@@ -129,13 +129,13 @@ class Deployment:
         """Return how long the last run of a command took, for people."""
         return f"{self.timings[target]:.1f}"
 
-    def pulumi(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    def pulumi(self, *arguments: str, check: bool = True, stdin: str = "") -> subprocess.CompletedProcess[str]:
         """Run the Pulumi CLI in the activated environment."""
         result = subprocess.run(
             ["sh", "-c", '. ./activate && exec pulumi "$@"', "sh", *arguments, "--stack", self.stack],
             cwd=self.folder,
             env=dict(self.variables),
-            stdin=subprocess.DEVNULL,
+            input=stdin,
             capture_output=True,
             text=True,
             check=False,
@@ -176,7 +176,7 @@ class Deployment:
 
     def configure(self, key: str, value: str) -> None:
         """Change a setting, or a secret."""
-        self.pulumi("config", "set", key, value, *(["--secret"] if key in SECRET_KEYS else []))
+        self.pulumi("config", "set", key, *(["--secret"] if key in SECRET_KEYS else []), stdin=value)
 
     def secrets(self) -> Mapping[str, str]:
         """Return the stack's secrets, in clear."""

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import docker
@@ -38,9 +38,18 @@ def may_stop_docker_engine() -> bool:
 
 
 def docker_engine() -> list[int]:
-    """Return the Docker engine's process; empty where none runs. One that nobody has waited for does not count."""
+    """Return the Docker engine's process; empty where none runs. One that nobody has waited for does not count.
+
+    Nor does one that runs inside a container, as on the host of a rehearsal: it is another machine's.
+    """
     listed = subprocess.run(["pidof", "dockerd"], capture_output=True, text=True, check=False).stdout
-    return [int(each) for each in listed.split()]
+    return [int(each) for each in listed.split() if _pid_namespace(each) == _pid_namespace("self")]
+
+
+def _pid_namespace(process: str) -> Path | None:
+    with suppress(OSError):
+        return Path(f"/proc/{process}/ns/pid").readlink()
+    return None
 
 
 def stop_docker_engine() -> list[str]:

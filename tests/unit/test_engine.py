@@ -36,3 +36,11 @@ def test_a_machine_with_too_few_processors_is_told_before_anything_is_created() 
 )
 def test_a_stopped_container_is_not_healthy_whatever_its_last_check_said(state: dict[str, Any], seen: str) -> None:
     assert engine.health(mock.Mock(attrs={"State": state})) == seen
+
+
+def test_an_address_that_is_not_this_machines_is_named() -> None:
+    client = docker_engine(**{"containers.list.return_value": []})
+    with pytest.raises(StepFailed, match=r"203\.0\.113\.9 \(bindAddress\) is no address of this machine"):
+        engine.check_ports(client, settings(bindAddress="203.0.113.9"))
+    # The gateway of the stack's own network is not there before the network.
+    engine.check_ports(client, settings(bindAddress="10.89.64.1", subnet="10.89.64.0/24"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
 import pytest
@@ -66,6 +67,7 @@ CONFIG = DendriteConfig(
     client_url="https://matrix.example.com",
     federation_address="matrix.example.com:443",
     federation=True,
+    private_ranges=(),
     upload_limit=20 * 2**20,
     cache=Mebibytes(64),
     registration_secret="a-registration-secret",
@@ -189,3 +191,14 @@ def test_its_config_is_sealed_and_the_script_that_starts_it_can_be_read() -> Non
 def test_the_setting_of_registration_changes_nothing() -> None:
     closed = record({**ON_DENDRITE, "registration": "closed"}, SECRETS).named(CONTAINER, "dendrite-seed").inputs
     assert closed == record(ON_DENDRITE, SECRETS).named(CONTAINER, "dendrite-seed").inputs
+
+
+def test_private_addresses_stay_closed_but_for_those_that_are_opened() -> None:
+    assert "deny_networks" not in parsed()["federation_api"], "Dendrite's own list"
+    opened = [IPv4Network("10.20.0.0/16"), IPv4Network("172.0.0.0/8")]
+    closed = [
+        IPv4Network(each) for each in parsed(replace(CONFIG, private_ranges=opened))["federation_api"]["deny_networks"]
+    ]
+    assert not any(each.overlaps(hole) for each in closed for hole in opened)
+    for address in ("10.19.255.255", "10.21.0.0", "192.168.1.1", "100.100.100.200", "169.254.169.254", "127.0.0.1"):
+        assert any(IPv4Address(address) in each for each in closed), address

@@ -14,6 +14,7 @@ CONFIG = SynapseConfig(
     port=8008,
     client_url="https://matrix.example.com",
     federation=True,
+    private_ranges=(),
     registration=True,
     upload_limit=20 * 2**20,
     cache_factor=0.25,
@@ -78,3 +79,8 @@ def test_the_signing_key_is_made_only_where_there_is_none() -> None:
     script = render_files(CONFIG)["start.sh"]
     assert "-s /data/signing.key" in script
     assert script.index("--generate-keys") < script.index("exec ")
+
+
+def test_private_addresses_stay_closed_but_for_those_that_are_opened() -> None:
+    assert "ip_range_whitelist" not in parsed()
+    assert parsed(replace(CONFIG, private_ranges=["10.20.0.0/16"]))["ip_range_whitelist"] == ["10.20.0.0/16"]

@@ -65,7 +65,7 @@ class Acme(pulumi.ComponentResource):
             names=settings.certificate_names,
             challenge="dns-01" if settings.certificates == "acme-dns" else "http-01",
             edge=args.edge,
-            extra_ca=settings.acme.extra_ca,
+            extra_ca=settings.extra_ca,
         )
         files: dict[str, pulumi.Input[str]] = {
             **render_files(config),
@@ -106,6 +106,7 @@ class Acme(pulumi.ComponentResource):
                     Mount(volume=platform.probe.volume, target=PROBE_MOUNT),
                 ],
                 networks=[NetworkAttachment(network=platform.networks.edge.name, aliases=(ALIAS,))],
+                dns=settings.dns_servers,
                 health=http_probe(METRICS_PORT, "/health"),
             ),
             child,

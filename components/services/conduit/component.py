@@ -23,6 +23,7 @@ from components.container import (
 from components.platform import Platform
 from components.seed import Seed, SeedArgs
 from components.services.conduit.render import ConduitConfig, render_files
+from components.trust import trust_environment, trust_files
 from config.homeservers import HOMESERVERS
 
 FACTS: Final = HOMESERVERS["conduit"]
@@ -65,13 +66,17 @@ class Conduit(pulumi.ComponentResource):
                 user=FACTS.user,
                 budget=platform.tier.budgets["homeserver"],
                 processes=512,
-                environment={"CONDUIT_CONFIG": f"{CONFIG_MOUNT}/conduit.toml"},
+                environment={
+                    "CONDUIT_CONFIG": f"{CONFIG_MOUNT}/conduit.toml",
+                    **trust_environment(platform.settings),
+                },
                 mounts=[
                     Mount(volume=seed.volume.name, target=CONFIG_MOUNT),
                     Mount(volume=data.name, target=DATA_MOUNT, read_only=False),
                     Mount(volume=platform.probe.volume, target=PROBE_MOUNT),
                 ],
                 networks=[NetworkAttachment(network=platform.networks.edge.name, address=address)],
+                dns=platform.settings.dns_servers,
                 health=http_probe(FACTS.port, "/_matrix/client/versions"),
                 # It finishes open requests for up to 30 s after SIGTERM.
                 grace_seconds=40,
@@ -97,9 +102,9 @@ def _files(args: ConduitArgs) -> Mapping[str, pulumi.Input[str]]:
         registration_token=None,
     )
     if args.registration_token is None:
-        return render_files(config)
+        return {**render_files(config), **trust_files(settings)}
 
     def text(token: str) -> str:
         return render_files(replace(config, registration_token=token))["conduit.toml"]
 
-    return {"conduit.toml": args.registration_token.apply(text)}
+    return {**trust_files(settings), "conduit.toml": args.registration_token.apply(text)}

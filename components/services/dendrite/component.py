@@ -23,6 +23,7 @@ from components.container import (
 from components.platform import Platform
 from components.seed import Seed, SeedArgs
 from components.services.dendrite.render import DendriteConfig, render_files
+from components.trust import trust_environment, trust_files
 from config.homeservers import HOMESERVERS
 from config.tiers import Budget
 
@@ -68,13 +69,14 @@ class Dendrite(pulumi.ComponentResource):
                 processes=512,
                 entrypoint=["sh"],
                 command=[f"{CONFIG_MOUNT}/start.sh"],
-                environment={"GOMEMLIMIT": _go_memory(budget)},
+                environment={"GOMEMLIMIT": _go_memory(budget), **trust_environment(platform.settings)},
                 mounts=[
                     Mount(volume=seed.volume.name, target=CONFIG_MOUNT),
                     Mount(volume=data.name, target=DATA_MOUNT, read_only=False),
                     Mount(volume=platform.probe.volume, target=PROBE_MOUNT),
                 ],
                 networks=[NetworkAttachment(network=platform.networks.edge.name, address=address)],
+                dns=platform.settings.dns_servers,
                 health=http_probe(FACTS.port, "/_dendrite/monitor/health"),
             ),
             child,
@@ -97,6 +99,7 @@ def _files(args: DendriteArgs) -> Mapping[str, pulumi.Input[str]]:
         client_url=settings.homeserver_url,
         federation_address=settings.federation_address,
         federation=settings.federation,
+        private_ranges=settings.federation_private_ranges,
         upload_limit=settings.upload_limit,
         cache=args.platform.tier.dendrite_cache,
         registration_secret="",
@@ -105,4 +108,4 @@ def _files(args: DendriteArgs) -> Mapping[str, pulumi.Input[str]]:
     def text(secret: str) -> str:
         return render_files(replace(config, registration_secret=secret))["dendrite.yaml"]
 
-    return {**render_files(config), "dendrite.yaml": args.registration_secret.apply(text)}
+    return {**render_files(config), **trust_files(settings), "dendrite.yaml": args.registration_secret.apply(text)}

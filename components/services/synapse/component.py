@@ -24,6 +24,7 @@ from components.container import (
 from components.platform import Platform
 from components.seed import Seed, SeedArgs
 from components.services.synapse.render import SynapseConfig, register_token_script, render_files
+from components.trust import trust_environment, trust_files
 from config.homeservers import HOMESERVERS
 
 FACTS: Final = HOMESERVERS["synapse"]
@@ -84,7 +85,9 @@ class Synapse(pulumi.ComponentResource):
                     Mount(volume=data.name, target=DATA_MOUNT, read_only=False),
                     Mount(volume=platform.probe.volume, target=PROBE_MOUNT),
                 ],
+                environment=trust_environment(platform.settings),
                 networks=networks,
+                dns=platform.settings.dns_servers,
                 health=http_probe(FACTS.port, "/health"),
             ),
             child,
@@ -138,6 +141,7 @@ def _files(args: SynapseArgs) -> Mapping[str, pulumi.Input[str]]:
         port=FACTS.port,
         client_url=settings.homeserver_url,
         federation=settings.federation,
+        private_ranges=[str(each) for each in settings.federation_private_ranges],
         registration=settings.registration == "token",
         upload_limit=settings.upload_limit,
         cache_factor=args.platform.tier.synapse_cache_factor,
@@ -145,6 +149,7 @@ def _files(args: SynapseArgs) -> Mapping[str, pulumi.Input[str]]:
     )
     files: dict[str, pulumi.Input[str]] = {
         **render_files(config),
+        **trust_files(settings),
         "secrets/registration_shared_secret": args.registration_secret,
         "secrets/macaroon_secret_key": args.macaroon_secret,
         "secrets/form_secret": args.form_secret,

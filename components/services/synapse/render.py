@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import final
@@ -19,6 +19,8 @@ class SynapseConfig:
     port: int
     client_url: str
     federation: bool
+    private_ranges: Sequence[str]
+    """Private networks in which other homeservers may be."""
     registration: bool
     """Whether who has the token can make an account; nobody else ever can."""
     upload_limit: int
@@ -38,6 +40,7 @@ def render_files(config: SynapseConfig) -> Mapping[str, str]:
         port=config.port,
         client_url=config.client_url,
         federation=config.federation,
+        private_ranges=config.private_ranges,
         registration=config.registration,
         upload_limit=config.upload_limit,
         cache_factor=config.cache_factor,

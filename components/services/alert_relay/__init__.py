@@ -1,0 +1,1 @@
+"""What brings alerts to their receivers."""

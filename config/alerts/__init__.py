@@ -1,0 +1,19 @@
+"""What is alerted on: rules that follow from what is deployed, and which alert keeps quiet about which other."""
+
+from config.alerts.inhibitions import INHIBITIONS, Inhibition
+from config.alerts.render import RuleFile, render_rules, rule_file, rules_for
+from config.alerts.rule import Language, Part, RecordingRule, Rule, Severity
+
+__all__ = [
+    "INHIBITIONS",
+    "Inhibition",
+    "Language",
+    "Part",
+    "RecordingRule",
+    "Rule",
+    "RuleFile",
+    "Severity",
+    "render_rules",
+    "rule_file",
+    "rules_for",
+]
