@@ -7,7 +7,7 @@ OPS = MATRIX_ENV=$(or $(TARGET),run) && . ./activate && exec python -m
 TESTS = MATRIX_ENV=test && . ./activate &&
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview price status outputs token invite dashboards down purge secrets images pin toolchain toolchain-test test lint \
+.PHONY: help up preview price status outputs token invite dashboards reissue down purge secrets images pin toolchain toolchain-test test lint \
         reliability outages federation golden rehearse rehearse-down
 
 help: ## this list
@@ -43,6 +43,9 @@ invite: toolchain ## an account for a new user, or how to make one; NAME=alice
 
 dashboards: toolchain ## where what was measured is looked at; to a host over ssh, through a tunnel until Ctrl-C
 	@$(OPS) ops.dashboards --stack $(STACK)
+
+reissue: toolchain ## with ACME: a new certificate with a new key, after a leak or a revocation
+	@$(OPS) ops.reissue --stack $(STACK)
 
 down: toolchain ## remove what the stack declared; conversations, CA, keys and secrets stay
 	@$(OPS) ops.down --stack $(STACK)

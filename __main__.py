@@ -9,10 +9,11 @@ from types import TracebackType
 from components.docker_location import docker_location
 from components.monitoring import MonitoringArgs, monitoring
 from components.platform import Platform
+from components.services.acme import Acme, AcmeArgs
 from components.services.certificates import Certificates, CertificatesArgs
 from components.services.conduit import Conduit, ConduitArgs
 from components.services.dendrite import Dendrite, DendriteArgs
-from components.services.nginx import Nginx, NginxArgs
+from components.services.nginx import NGINX_URL, NGINX_USER, Nginx, NginxArgs
 from components.services.redis import Redis, RedisArgs
 from components.services.synapse import Synapse, SynapseArgs
 from components.stack_outputs import StackOutputs, export
@@ -54,15 +55,32 @@ def main() -> None:
             ),
             platform.options,
         )
+    acme = None
+    if settings.certificates != "self-signed":
+        args = AcmeArgs(
+            platform=platform,
+            initial=certificates.files,
+            reader=NGINX_USER,
+            edge=NGINX_URL,
+            alidns=secret("alidnsAccessKey") if settings.certificates == "acme-dns" else None,
+            binding=secret("acmeBinding") if settings.acme.bound else None,
+        )
+        acme = Acme("acme", args, platform.options)
     nginx = Nginx(
         "nginx",
-        NginxArgs(platform=platform, upstream=homeserver.upstream, certificate=certificates.files),
+        NginxArgs(
+            platform=platform,
+            upstream=homeserver.upstream,
+            certificate=certificates.files,
+            acme=acme.container if acme else None,
+        ),
         platform.options,
     )
     monitoring(
         MonitoringArgs(platform=platform, certificates=certificates, homeserver=homeserver, nginx=nginx, redis=redis)
     )
-    export(StackOutputs(platform=platform, ca_pem=certificates.ca_pem, registration_token=token))
+    ca_pem = settings.extra_ca if acme else certificates.ca_pem
+    export(StackOutputs(platform=platform, ca_pem=ca_pem, registration_token=token))
 
 
 def _quiet_interrupt(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -113,6 +113,8 @@ class ContainerSpec:
     image: Image
     user: int
     """Numeric user and group, not root. Process limits count per user, so each service has one of its own."""
+    group: int | None = None
+    """Another group than the user's own: whoever is in it reads what the container writes."""
     budget: Budget
     processes: int
     """Upper bound of processes and threads (``RLIMIT_NPROC``; the provider has no pids limit, see docs/security.md)."""
@@ -302,7 +304,7 @@ def _common(host: ServiceHost, spec: ContainerSpec, role: Role) -> dict[str, Any
     memory = spec.budget.memory
     return {
         "image": spec.image.reference,
-        "user": f"{spec.user}:{spec.user}",
+        "user": f"{spec.user}:{spec.user if spec.group is None else spec.group}",
         "entrypoints": spec.entrypoint,
         "command": spec.command,
         # The published Nginx asks for SIGQUIT: it would wait for long polls while its ports are closed already.

@@ -37,6 +37,10 @@ class DataVolumes(pulumi.ComponentResource):
 
     homeservers: Mapping[HomeserverName, docker.Volume]
     redis: docker.Volume
+    acme: docker.Volume
+    """Key of the ACME account, and how renewal goes. Nginx does not see it."""
+    certificates: docker.Volume
+    """What the ACME client got for Nginx. Declared without one too: `certificates` can be changed back and forth."""
 
     def __init__(self, name: str, args: DataVolumesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("matrix:index:DataVolumes", name, {}, opts)
@@ -44,6 +48,8 @@ class DataVolumes(pulumi.ComponentResource):
         labels = {LABEL_STACK: args.stack, LABEL_SERVER_NAME: args.server_name}
         self.homeservers = MappingProxyType({each: self._volume(each, args, labels) for each in HOMESERVERS})
         self.redis = self._volume("redis", args, {LABEL_STACK: args.stack})
+        self.acme = self._volume("acme", args, {LABEL_STACK: args.stack})
+        self.certificates = self._volume("certificates", args, {LABEL_STACK: args.stack})
         self.register_outputs({each: volume.name for each, volume in self.homeservers.items()})
 
     def _volume(self, owner: str, args: DataVolumesArgs, labels: Mapping[str, str]) -> docker.Volume:

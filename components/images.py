@@ -17,6 +17,7 @@ from config.catalogue import (
     ImageName,
     ImageSource,
     image_reference,
+    is_built,
     missing_inputs,
     recipe_hash,
 )
@@ -55,7 +56,7 @@ class Images(pulumi.ComponentResource):
             return self._images[name]
         args = self._args
         reference = image_reference(name, args.source, args.registries.get(name, ""), args.root)
-        built = args.source == "packages" and CATALOGUE[name].recipe
+        built = is_built(name, args.source)
         self._images[name] = Image(
             reference=reference, resource=self._build(name, reference) if built else self._pull(name, reference)
         )

@@ -22,6 +22,7 @@ from components.services.prometheus import Prometheus, PrometheusArgs
 from components.services.redis import Redis
 from components.services.redis_exporter import RedisExporter, RedisExporterArgs
 from components.services.synapse import Synapse
+from components.trust import edge_authorities
 from config.alerts import render_rules, rule_file
 from config.homeservers import HOMESERVERS
 from config.probes import probes
@@ -56,7 +57,9 @@ def monitoring(args: MonitoringArgs) -> None:
     node = NodeExporter("node-exporter", NodeExporterArgs(platform=platform), options)
     blackbox = BlackboxExporter(
         "blackbox-exporter",
-        BlackboxExporterArgs(platform=platform, probes=asked, ca_pem=args.certificates.ca_pem),
+        BlackboxExporterArgs(
+            platform=platform, probes=asked, ca_pem=edge_authorities(settings, args.certificates.ca_pem)
+        ),
         options,
     )
     alertmanager = _alerting(args)

@@ -33,6 +33,16 @@ _DATA_MOUNT: Final = "/seed-data"
 
 @final
 @dataclass(frozen=True, kw_only=True)
+class SharedVolume:
+    """A volume of a service into which others may look."""
+
+    volume: docker.Volume
+    group: int | None
+    """Whose top folder is open to this group alone; None: to everybody."""
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
 class SeedArgs:
     """What to bring where."""
 
@@ -43,7 +53,7 @@ class SeedArgs:
     """Path inside the volume and text. Seal texts that hold a secret."""
     data_volumes: Sequence[docker.Volume] = ()
     """Volumes whose top folder is to belong to ``owner``; nothing below it is touched, there is live data in it."""
-    shared_volumes: Sequence[docker.Volume] = ()
+    shared_volumes: Sequence[SharedVolume] = ()
     """The same, but others may look into them."""
     copies: Mapping[str, str] | None = None
     """Executables of the toolbox image to copy into the volume: path inside the volume and path in the image."""
@@ -89,7 +99,7 @@ class Seed(pulumi.ComponentResource):
                     Mount(volume=self.volume.name, target=_SEED_MOUNT, read_only=False),
                     *(
                         Mount(volume=volume.name, target=f"{_DATA_MOUNT}/{index}", read_only=False)
-                        for index, volume in enumerate([*args.data_volumes, *args.shared_volumes])
+                        for index, volume in enumerate(_data_volumes(args))
                     ),
                 ],
             ),
@@ -109,6 +119,10 @@ def _before(host: ServiceHost) -> list[docker.Container]:
     return host.seeds[-SEEDS_AT_ONCE:][:1] if len(host.seeds) >= SEEDS_AT_ONCE else []
 
 
+def _data_volumes(args: SeedArgs) -> list[docker.Volume]:
+    return [*args.data_volumes, *(shared.volume for shared in args.shared_volumes)]
+
+
 def _script(args: SeedArgs) -> str:
     """Return the shell script that hands the files over: the owner may read them, nobody may write them."""
     owner = f"{args.owner}:{args.owner}"
@@ -121,9 +135,13 @@ def _script(args: SeedArgs) -> str:
     lines += [f"chown {owner} {folder} && chmod 0500 {folder}" for folder in folders]
     # The copies are the health probe, which every service runs as a user of its own.
     lines.append(f"chown {owner} . && chmod {'0555' if args.copies else '0500'} .")
-    modes = ["0700"] * len(args.data_volumes) + ["0755"] * len(args.shared_volumes)
+    folders_of_data = [("0700", args.owner)] * len(args.data_volumes)
+    folders_of_data += [
+        ("0755", args.owner) if shared.group is None else ("0750", shared.group) for shared in args.shared_volumes
+    ]
     lines += [
-        f"chown {owner} {_DATA_MOUNT}/{index} && chmod {mode} {_DATA_MOUNT}/{index}" for index, mode in enumerate(modes)
+        f"chown {args.owner}:{group} {_DATA_MOUNT}/{index} && chmod {mode} {_DATA_MOUNT}/{index}"
+        for index, (mode, group) in enumerate(folders_of_data)
     ]
     return "\n".join(lines)
 

@@ -20,7 +20,7 @@ class StackOutputs:
     """What the outputs are made of."""
 
     platform: Platform
-    ca_pem: pulumi.Output[str]
+    ca_pem: pulumi.Input[str]
     registration_token: pulumi.Output[str] | None
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 import certifi
+import pulumi
 
 from components.container import CONFIG_MOUNT
 from config.settings import Settings
@@ -20,6 +21,13 @@ def trust_files(settings: Settings) -> Mapping[str, str]:
     their own.
     """
     return {_FILE: certifi.contents() + settings.extra_ca} if settings.extra_ca else {}
+
+
+def edge_authorities(settings: Settings, own_ca: pulumi.Output[str]) -> pulumi.Output[str]:
+    """Return the CAs of which one has signed what Nginx serves: until a public one has, the stack's own."""
+    if settings.certificates == "self-signed":
+        return own_ca
+    return pulumi.Output.concat(certifi.contents(), settings.extra_ca, own_ca)
 
 
 def trust_environment(settings: Settings) -> Mapping[str, str]:

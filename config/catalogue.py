@@ -33,6 +33,7 @@ ImageName = Literal[
     "cadvisor",
     "alertmanager",
     "python",
+    "acme",
 ]
 ImageSource = Literal["registry", "packages"]
 
@@ -52,7 +53,8 @@ class CatalogueEntry:
     version: str
     """Of the software inside, as the published image has it."""
     reference: str | None
-    """Where it is pulled from, pinned; None for an image that is only ever built (the base of the others)."""
+    """Where it is pulled from, pinned; None for an image that is only ever built: the base of the others, and the ACME
+    client, which is ours (docs/adr/0006)."""
     recipe: bool
     """Whether ``images/<name>`` builds a drop-in from packages. There is none for Conduit: no package of it exists."""
     built_from: ImageName | None = None
@@ -186,6 +188,15 @@ CATALOGUE: Final[Mapping[ImageName, CatalogueEntry]] = MappingProxyType(
                 built_from="base",
                 package_version="3.11.2",
             ),
+            CatalogueEntry(
+                name="acme",
+                # lego's, the library in it.
+                version="4.25.2",
+                reference=None,
+                recipe=True,
+                inputs=("bin",),
+                package_version="4.25.2",
+            ),
         )
     },
 )
@@ -235,6 +246,12 @@ def missing_inputs(name: ImageName, root: Path) -> list[Path]:
     return [path for path in paths if not path.exists()]
 
 
+def is_built(name: ImageName, source: ImageSource) -> bool:
+    """Return whether an image is built here: where packages are the source, and where nobody publishes it."""
+    entry = CATALOGUE[name]
+    return entry.recipe and (source == "packages" or entry.reference is None)
+
+
 def registry_reference(name: ImageName, prefix: str) -> str:
     """Return the reference an image is pulled by, rewritten to ``prefix`` where one is set.
 
@@ -242,7 +259,7 @@ def registry_reference(name: ImageName, prefix: str) -> str:
     (``registry.example/team``) for a registry of one's own, where repositories have one level (so Aliyun's ACR).
 
     Raises:
-        ValueError: the image is not published anywhere (``base``).
+        ValueError: the image is not published anywhere.
 
     """
     reference = CATALOGUE[name].reference
@@ -296,7 +313,7 @@ def image_reference(name: ImageName, source: ImageSource, prefix: str, root: Pat
     pulls it and from wherever. What has no recipe (Conduit) is always a reference; it may be in the Docker engine
     already.
     """
-    if source == "packages" and CATALOGUE[name].recipe:
+    if is_built(name, source):
         return recipe_tag(name, root)
     digest = pinned_digest(name, root)
     return registry_reference(name, prefix) + (f"@{digest}" if digest else "")
@@ -305,4 +322,4 @@ def image_reference(name: ImageName, source: ImageSource, prefix: str, root: Pat
 def software_version(name: ImageName, source: ImageSource) -> str:
     """Return the version of the software in the image that the given source yields."""
     entry = CATALOGUE[name]
-    return entry.package_version if source == "packages" and entry.recipe else entry.version
+    return entry.package_version if is_built(name, source) else entry.version

@@ -35,11 +35,13 @@ def dns_records(settings: Settings) -> tuple[DnsRecord, ...]:
     website behind it.
     """
     host, name = settings.matrix_host, settings.server_name
-    records = [
-        DnsRecord(key="address", name=host, type="A", value=None),
+    records = [DnsRecord(key="address", name=host, type="A", value=None)]
+    if settings.acme.lets_encrypt:
+        # What another CA calls itself is not known here; with this record it would refuse.
         # Not for serverName: whoever has a website there chooses its certificate authority.
-        DnsRecord(key="certificate-authority", name=host, type="CAA", value=f'0 issue "{CERTIFICATE_AUTHORITY}"'),
-    ]
+        records.append(
+            DnsRecord(key="certificate-authority", name=host, type="CAA", value=f'0 issue "{CERTIFICATE_AUTHORITY}"')
+        )
     if settings.federation:
         # Priority, weight, port and target; the target without a dot at the end, which Alidns would store as it is.
         target = f"10 5 {settings.federation_port} {host}"

@@ -111,7 +111,7 @@ class Outputs(PlainOutputs):
     images: Mapping[str, str]
     """Name in the catalogue, and id of the image."""
     caCertificate: str
-    """PEM of the CA that signed the certificate; empty where a public one did."""
+    """PEM of the CA that signed the certificate; empty where a public one did. With ACME, what ``extraCa`` holds."""
     registrationToken: str
     grafanaAdminPassword: str
 
@@ -197,7 +197,7 @@ def next_steps(settings: Settings) -> str:
     return "\n".join(
         [
             f"{HOMESERVERS[settings.homeserver].display_name} serves {settings.server_name} at {url}",
-            f"Trust its CA: the certificate lies in .state/{settings.stack}-ca.pem, and at {url}/_static/ca.pem.",
+            _whom_to_trust(settings, stack),
             f"In any Matrix client: choose the homeserver {url}.",
             _how_to_register(settings, stack),
             *_what_is_left(settings, stack),
@@ -205,6 +205,13 @@ def next_steps(settings: Settings) -> str:
             *([f"See what is measured: make dashboards{stack}"] if settings.monitoring != "off" else []),
         ]
     )
+
+
+def _whom_to_trust(settings: Settings, stack: str) -> str:
+    if settings.certificates == "self-signed":
+        url = settings.homeserver_url
+        return f"Trust its CA: the certificate lies in .state/{settings.stack}-ca.pem, and at {url}/_static/ca.pem."
+    return f"{settings.acme.issuer} issues its certificate: `make status{stack}` says whether it has, and until when."
 
 
 def _what_is_left(settings: Settings, stack: str) -> list[str]:

@@ -14,7 +14,8 @@ from typing import Any, Final, Literal, final
 
 import pulumi
 
-from config import alert_parsing, alert_settings, cloud, parsing
+from config import acme, alert_parsing, alert_settings, cloud, parsing
+from config.acme import AcmeSettings, CertificateSource
 from config.alert_settings import AlertSettings, Receiver, tells
 from config.catalogue import ImageSource
 from config.cloud import CloudSettings
@@ -43,6 +44,7 @@ class Settings:
     stack: str
     cloud: CloudSettings | None
     """None on a local stack."""
+    acme: AcmeSettings
     alerting: AlertSettings
     target: Target = key(parsing.one_of(*TARGETS))
     tier: TierName = key(parsing.one_of(*TIER_NAMES))
@@ -67,6 +69,9 @@ class Settings:
     subnet: IPv4Network = key(parsing.subnet, "10.89.64.0/24")
     upload_limit: int = key(parsing.size, "20 MiB")
     """Bytes; one value for Nginx and homeserver, so that both refuse the same upload."""
+    certificates: CertificateSource = key_by_target(
+        parsing.one_of("self-signed", "acme-http", "acme-dns"), local="self-signed", aliyun="acme-http"
+    )
     federation: bool = key(parsing.boolean, "true")
     discovery: Literal["wellknown", "srv"] = key(parsing.one_of("wellknown", "srv"), "wellknown")
     """How other homeservers find this one: by a document on ``serverName``, port 443, or by an SRV record."""
@@ -110,13 +115,24 @@ class Settings:
         return self.monitoring == "full" and (self.homeserver != "conduit" or self.registration_by_token)
 
     @property
+    def certificate_names(self) -> tuple[str, ...]:
+        """The names that a CA is asked for, the one that clients use first.
+
+        HTTP-01 proves names whose address leads here, and that of the server name may lead to a website. Over DNS any
+        name of the zone is proven, and other homeservers that follow an SRV record want the server name (Matrix
+        specification, server-server API, section "Resolving server names", step 4).
+        """
+        others = [self.server_name] if self.certificates == "acme-dns" else []
+        return tuple(dict.fromkeys([self.matrix_host, *others]))
+
+    @property
     def federation_address(self) -> str:
         """Host and port other homeservers connect to, as the well-known document or the SRV record tells it."""
         return f"{self.matrix_host}:{self.federation_port if self.discovery == 'srv' else self.https_port}"
 
 
 KEYS: Final[Mapping[str, Key]] = MappingProxyType(
-    {**keys_of(Settings), **keys_of(AlertSettings), **keys_of(CloudSettings)}
+    {**keys_of(Settings), **keys_of(AcmeSettings), **keys_of(AlertSettings), **keys_of(CloudSettings)}
 )
 
 _Condition = Callable[[Mapping[str, object]], bool]
@@ -169,6 +185,12 @@ SECRET_KEYS: Final[Mapping[str, SecretKey]] = MappingProxyType(
         "synapseRegistrarPassword": SecretKey(parse=parsing.secret, needed=_on_synapse),
         "dendriteRegistrationSecret": SecretKey(parse=parsing.secret, needed=_on_dendrite),
         "canaryPassword": SecretKey(parse=parsing.secret, needed=_has_canary),
+        "alidnsAccessKey": SecretKey(
+            parse=acme.id_and_secret,
+            needed=lambda values: values.get("certificates") == "acme-dns",
+            placeholder="placeholder:alidns",
+        ),
+        "acmeBinding": SecretKey(parse=acme.id_and_secret, needed=lambda _: False, placeholder="placeholder:binding"),
         "dingtalkAddress": SecretKey(
             parse=alert_parsing.DINGTALK,
             needed=_tells("dingtalk"),
@@ -352,6 +374,7 @@ def parse(stack: str, texts: Mapping[str, str], sealed: Collection[str]) -> Sett
     values = _parse_values(target, texts, problems)
     problems += _port_problems(values)
     problems += _monitoring_problems(values)
+    problems += acme.problems(values)
     problems += alert_settings.problems(values)
     if target == "aliyun":
         problems += cloud.problems(values)
@@ -362,6 +385,7 @@ def parse(stack: str, texts: Mapping[str, str], sealed: Collection[str]) -> Sett
     return Settings(
         stack=stack,
         cloud=CloudSettings(**_arguments(CloudSettings, values)) if target == "aliyun" else None,
+        acme=AcmeSettings(bound=bool(texts.get("acmeBinding")), **_arguments(AcmeSettings, values)),
         alerting=AlertSettings(**_arguments(AlertSettings, values)),
         **_arguments(Settings, values),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from config.catalogue import CATALOGUE, ImageName
+from config.catalogue import ImageName, is_built
 from config.homeservers import HOMESERVERS
 from config.settings import Settings
 
@@ -22,6 +22,8 @@ def images_of(settings: Settings) -> tuple[ImageName, ...]:
             names.append("redis-exporter")
     if settings.monitoring == "full" or settings.alerting.alerts:
         names.append("python")
+    if settings.certificates != "self-signed":
+        names.append("acme")
     if settings.image_source == "packages":
         names.insert(0, "base")
     return tuple(names)
@@ -29,9 +31,7 @@ def images_of(settings: Settings) -> tuple[ImageName, ...]:
 
 def pulled_images_of(settings: Settings) -> tuple[ImageName, ...]:
     """Return those images that come from a registry and are not built here."""
-    return tuple(
-        name for name in images_of(settings) if settings.image_source == "registry" or not CATALOGUE[name].recipe
-    )
+    return tuple(name for name in images_of(settings) if not is_built(name, settings.image_source))
 
 
 def registries_of(settings: Settings) -> tuple[str, ...]:

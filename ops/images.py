@@ -37,6 +37,8 @@ DENDRITE: Final = golang.Part(
 )
 CADVISOR: Final = golang.Part(name="cadvisor", title="cAdvisor from Go modules", package=".", program="cadvisor")
 
+ACME: Final = golang.Part(name="acme", title="ACME client from Go modules", package=".", program="acme")
+
 _MADE_AS: Final = ".made-as"
 """File in an inputs folder that says which recipe's they are; an older recipe's may still lie there."""
 _SUITES: Final = frozenset({DEBIAN_SUITE, f"{DEBIAN_SUITE}-updates", f"{DEBIAN_SUITE}-security"})
@@ -216,6 +218,7 @@ _TITLES: Final[Mapping[ImageName, str]] = MappingProxyType(
         "synapse": "Synapse's Python packages",
         "dendrite": DENDRITE.title,
         "cadvisor": CADVISOR.title,
+        "acme": ACME.title,
     }
 )
 _MAKERS: Final[Mapping[ImageName, Callable[[Step, Path, Places, Path], None]]] = MappingProxyType(
@@ -224,6 +227,7 @@ _MAKERS: Final[Mapping[ImageName, Callable[[Step, Path, Places, Path], None]]] =
         "synapse": _make_synapse,
         "dendrite": _make_programs(DENDRITE),
         "cadvisor": _make_programs(CADVISOR),
+        "acme": _make_programs(ACME),
     }
 )
 

@@ -8,6 +8,7 @@ import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from http.client import HTTPException, HTTPSConnection
 from pathlib import Path
 from typing import Any, final
@@ -43,10 +44,12 @@ class Edge:
     host: str
     address: str
     ca_file: Path | None
+    trusted: str = ""
+    """PEM of what is trusted besides."""
 
     def get(self, port: int, path: str) -> Answer:
         """Ask for a path over TLS."""
-        context = ssl.create_default_context(cafile=str(self.ca_file) if self.ca_file else None)
+        context = self._context()
         connection = HTTPSConnection(self.host, port, timeout=_PATIENCE_SECONDS, context=context)
         try:
             plain = socket.create_connection((self.address, port), timeout=_PATIENCE_SECONDS)
@@ -58,6 +61,26 @@ class Edge:
             return Answer(status=0, text=str(error))
         finally:
             connection.close()
+
+    def certificate_end(self, port: int) -> datetime | None:
+        """Return when the certificate ends; None where no handshake succeeds, expired ones among them."""
+        try:
+            with (
+                socket.create_connection((self.address, port), timeout=_PATIENCE_SECONDS) as plain,
+                self._context().wrap_socket(plain, server_hostname=self.host) as connection,
+            ):
+                shown = connection.getpeercert() or {}
+                return datetime.fromtimestamp(ssl.cert_time_to_seconds(str(shown["notAfter"])), UTC)
+        except OSError:
+            return None
+
+    def _context(self) -> ssl.SSLContext:
+        context = ssl.create_default_context(cafile=str(self.ca_file) if self.ca_file else None)
+        if self.trusted:
+            context.load_verify_locations(cadata=self.trusted)
+            # Whatever is in there is trusted, with or without the root that signed it.
+            context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+        return context
 
     def wait(self, port: int, path: str, seconds: float) -> Answer:
         """Ask until the answer is 200 or the time is over; return the last one."""

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import final
 
 from docker.models.containers import Container
 
 from components.container import LABEL_ROLE
 from config.settings import Settings
-from ops import command, engine
+from ops import certificate, command, engine
 from ops.discovery import DOCUMENT, VERSION, discover
 from ops.service import Edge
 from ops.stack import Stack, from_arguments, require
 from ops.up import edge_of
+from toolchain.steps import StepFailed
 
 _OK = 200
 
@@ -43,10 +45,16 @@ def main() -> None:
     settings = stack.settings()
     with stack.docker_client() as client:
         checks = [_container(each, stack) for each in engine.containers(client, stack.name) if _is_service(each)]
+        try:
+            found = certificate.renewal(client, stack.name, settings) if checks else None
+        except StepFailed as error:
+            found = None
+            checks.append(Check(what="certificate", works=False, seen=error.reason, remedy=error.remedy))
     if not checks:
         checks.append(Check(what="containers", works=False, seen="none", remedy=f"make up STACK={stack.name}"))
-    edge = edge_of(stack, settings)
+    edge = edge_of(stack, settings, found)
     checks += [*_endpoints(edge, settings, stack), *_federation(edge, settings, stack)]
+    checks += _certificate(found, edge, settings, stack)
     width = max(len(check.what) for check in checks)
     for check in checks:
         print(f"{check.word:<4}  {check.what:<{width}}  {check.seen}")
@@ -69,6 +77,19 @@ def _container(container: Container, stack: Stack) -> Check:
         seen=health + (f", restarted {restarts} times" if restarts else ""),
         remedy=f"docker logs {container.name}; make up STACK={stack.name} starts what is stopped",
     )
+
+
+def _certificate(found: certificate.Renewal | None, edge: Edge, settings: Settings, stack: Stack) -> list[Check]:
+    now = datetime.now(UTC)
+    if found is not None:
+        verdict = certificate.verdict(found, now)
+        remedy = "docs/certificates.md says what the usual errors mean"
+    elif (end := edge.certificate_end(settings.https_port)) is not None:
+        verdict = certificate.own_verdict(end, now, stack.name)
+        remedy = f"make up STACK={stack.name}"
+    else:
+        return []  # the endpoints say why
+    return [Check(what="certificate", works=verdict.works, seen=verdict.seen, remedy=remedy)]
 
 
 def _endpoints(edge: Edge, settings: Settings, stack: Stack) -> list[Check]:

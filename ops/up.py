@@ -13,10 +13,11 @@ import docker
 from docker.models.containers import Container
 
 from components.container import LABEL_ROLE
-from config.catalogue import CATALOGUE
+from config.catalogue import is_built
 from config.settings import LOCALHOST, Settings, parse
 from config.stack_images import images_of, origins_text
 from ops import command, docker_host, engine, host_power, images, metadata_tokens, ownership, pull, server_name
+from ops.certificate import Renewal, renewal
 from ops.repair import alone, repair
 from ops.secrets import make_missing
 from ops.service import Edge
@@ -53,8 +54,7 @@ def _deploy(stack: Stack) -> None:
             repair(None, stack)
         else:
             _prepare(stack, state, settings, address)
-    if settings.image_source == "packages":
-        images.prepare([name for name in images_of(settings) if CATALOGUE[name].recipe])
+    images.prepare([name for name in images_of(settings) if is_built(name, settings.image_source)])
     # With --refresh: without it a container that was stopped or removed by hand goes unseen. Not where there is no host
     # yet, or no more: there would be nobody to ask.
     refresh = ["--refresh"] if address is not None else []
@@ -88,10 +88,17 @@ def _prepare(stack: Stack, state: State, settings: Settings, address: str) -> No
         repair(client, stack)
 
 
-def edge_of(stack: Stack, settings: Settings) -> Edge:
-    """Return how to reach the stack from this machine."""
+def edge_of(stack: Stack, settings: Settings, found: Renewal | None) -> Edge:
+    """Return how to reach the stack from this machine.
+
+    With ACME the public CAs are trusted. Until the CA has issued a certificate, and where nobody trusts the CA (Let's
+    Encrypt's staging, one of somebody's own), so is what the ACME client says it serves.
+    """
     everywhere = settings.bind_address == "0.0.0.0"  # noqa: S104
     address = (stack.outputs().get("publicIp") or "127.0.0.1") if everywhere else settings.bind_address
+    if found:
+        trusted = settings.extra_ca + ("" if found.issued and settings.acme.publicly_trusted else found.chain)
+        return Edge(host=settings.matrix_host, address=address, ca_file=None, trusted=trusted)
     return Edge(host=settings.matrix_host, address=address, ca_file=stack.ca_file if stack.ca_file.exists() else None)
 
 
@@ -182,7 +189,8 @@ def _has_ended_well(container: Container) -> bool:
 
 
 def _wait_until_it_serves(stack: Stack, settings: Settings) -> None:
-    edge = edge_of(stack, settings)
+    with stack.docker_client() as client:
+        edge = edge_of(stack, settings, renewal(client, stack.name, settings))
     answer = edge.wait(settings.https_port, "/_matrix/client/versions", _READY_SECONDS)
     if not answer.json().get("versions"):
         name = settings.matrix_host if settings.matrix_host != LOCALHOST else "this machine"

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
+import trustme
 import yaml
 
 from config.project import PROJECT
@@ -15,6 +16,8 @@ from config.settings import SECRET_KEYS, Settings, parse
 SECRETS: Final[Mapping[str, str]] = MappingProxyType(
     {
         **{name: f"Made-up-{name}-0123456789" for name in SECRET_KEYS},
+        "alidnsAccessKey": "Made-up-alidns:0123456789",
+        "acmeBinding": "Made-up-binding:0123456789",
         "dingtalkAddress": "https://oapi.dingtalk.com/robot/send?access_token=Made-up-dingtalk-0123456789",
         "wecomAddress": "https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=Made-up-wecom-0123456789",
         "feishuAddress": "https://open.feishu.cn/open-apis/bot/v2/hook/Made-up-feishu-0123456789",
@@ -23,6 +26,9 @@ SECRETS: Final[Mapping[str, str]] = MappingProxyType(
     },
 )
 """Made up, and unmistakable when one of them turns up where it must not."""
+
+AUTHORITY: Final = trustme.CA().cert_pem.bytes().decode()
+"""A CA's certificate, as the setting extraCa takes it."""
 
 LOCAL: Final[Mapping[str, str]] = MappingProxyType({"target": "local", "tier": "1C1G"})
 
@@ -36,9 +42,10 @@ ALIYUN: Final[Mapping[str, str]] = MappingProxyType(
         "imageId": "debian_12_13_x64_20G_alibase_20260828.vhd",
         "adminCidrs": "203.0.113.7/32,192.0.2.0/24",
         "dnsDomain": "example.com",
+        "certificates": "self-signed",
     }
 )
-"""A stack on Aliyun with every required key."""
+"""A stack on Aliyun with every required key, and no CA that would have to be asked."""
 
 
 def stack_file(stack: str) -> Mapping[str, str]:

@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from functools import cache
 
 import pytest
-import trustme
 
 from config.alert_settings import AlertSettings
 from config.keys import keys_of
 from config.settings import KEYS, SECRET_KEYS
 from tests.recording import ROOT, Recording, record
-from tests.samples import ALIYUN, SECRETS
+from tests.samples import ALIYUN, AUTHORITY, SECRETS
 
 RECORDS = {"dns-address", "dns-certificate-authority", "dns-federation", "dns-federation-deprecated"}
 
@@ -31,10 +30,13 @@ CHANGES: Mapping[str, tuple[str, set[str]]] = {
     "federationPort": ("18448", {"ingress-8448", "ingress-18448", "dns-federation", "dns-federation-deprecated"}),
     "subnet": ("10.89.66.0/24", set()),
     "uploadLimit": ("30 MiB", set()),
+    "certificates": ("acme-http", set()),
+    "acmeDirectory": ("staging", set()),
+    "acmeEmail": ("admin@example.com", set()),
     "federation": ("false", {"ingress-8448", "dns-federation", "dns-federation-deprecated"}),
     "discovery": ("srv", set()),
     "federationPrivateRanges": ("10.20.0.0/16", set()),
-    "extraCa": (trustme.CA().cert_pem.bytes().decode(), set()),
+    "extraCa": (AUTHORITY, set()),
     "dnsServers": ("223.5.5.5", set()),
     "registration": ("closed", set()),
     "redis": ("false", set()),

@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from functools import cache
 
 import pytest
-import trustme
 
 from config.alert_settings import SECRETS_OF
 from config.cloud import CloudSettings
 from config.keys import keys_of
 from config.settings import KEYS, SECRET_KEYS
 from tests.recording import ROOT, Recording, record
-from tests.samples import LOCAL, SECRETS
+from tests.samples import AUTHORITY, LOCAL, SECRETS
 
 CONTAINER = "docker:index/container:Container"
 HOMESERVER = "homeserver"
@@ -38,6 +37,8 @@ def change(value: str, *services: str, synapse: tuple[str, ...] | None = None) -
     return Change(value=value, conduit=frozenset(services), synapse=frozenset(services if synapse is None else synapse))
 
 
+# With a CA of one's own, so that the names of the sample can be asked for.
+BASE = {**LOCAL, "acmeDirectory": "https://ca.example.com/directory"}
 # What cannot be changed while a stack is there, or is another stack: refused elsewhere.
 FIXED = {"target", "serverName", "dockerHost", "dockerRoot", *keys_of(CloudSettings)}
 CHANGES: Mapping[str, Change] = {
@@ -55,10 +56,13 @@ CHANGES: Mapping[str, Change] = {
     "federationPort": change("18448", "nginx"),
     "subnet": change("10.89.66.0/24", *EVERYTHING),
     "uploadLimit": change("30 MiB", HOMESERVER, "nginx"),
+    "certificates": change("acme-http", "acme", "nginx"),
+    "acmeDirectory": change("staging"),
+    "acmeEmail": change("admin@example.com"),
     "federation": change("false", HOMESERVER, "nginx"),
     "discovery": change("srv", HOMESERVER, "nginx", synapse=("nginx",)),
     "federationPrivateRanges": change("10.20.0.0/16", synapse=(HOMESERVER,)),
-    "extraCa": change(trustme.CA().cert_pem.bytes().decode(), HOMESERVER),
+    "extraCa": change(AUTHORITY, HOMESERVER),
     "dnsServers": change("223.5.5.5", HOMESERVER),
     "registration": change("closed", HOMESERVER),
     "redis": change("false", "redis", synapse=("redis", HOMESERVER)),
@@ -76,6 +80,8 @@ SECRET_CHANGES: Mapping[str, Change] = {
     "synapseRegistrarPassword": change("", synapse=()),
     "dendriteRegistrationSecret": change(""),
     "canaryPassword": change(""),
+    "alidnsAccessKey": change(""),
+    "acmeBinding": change(""),
 }
 
 
@@ -108,6 +114,10 @@ ALERT_CHANGES: Mapping[str, tuple[str, set[str]]] = {
 ALERT_SECRETS = sorted({key for keys in SECRETS_OF.values() for key in keys.values()})
 
 
+def another(secret: str) -> str:
+    return secret.replace("0123456789", "1234567890")
+
+
 def services(recording: Recording) -> dict[str, object]:
     return {
         each.name: (each.inputs, sorted(each.replace_on_changes))
@@ -131,14 +141,14 @@ def touched(before: Recording, after: Recording) -> set[str]:
 
 @cache
 def recorded(homeserver: str, *, preview: bool) -> Recording:
-    return record({**LOCAL, "homeserver": homeserver}, SECRETS, preview=preview)
+    return record({**BASE, "homeserver": homeserver}, SECRETS, preview=preview)
 
 
 @pytest.mark.parametrize("preview", [False, True], ids=["update", "preview"])
 @pytest.mark.parametrize("homeserver", ["conduit", "synapse"])
 @pytest.mark.parametrize("key", sorted(CHANGES))
 def test_a_changed_setting_touches_these_services_and_no_others(key: str, homeserver: str, *, preview: bool) -> None:
-    config = {**LOCAL, "homeserver": homeserver}
+    config = {**BASE, "homeserver": homeserver}
     expected = CHANGES[key].conduit if homeserver == "conduit" else CHANGES[key].synapse
     value = CHANGES[key].value
     if key == "homeserver":
@@ -151,9 +161,9 @@ def test_a_changed_setting_touches_these_services_and_no_others(key: str, homese
 @pytest.mark.parametrize("homeserver", ["conduit", "synapse"])
 @pytest.mark.parametrize("key", sorted(SECRET_CHANGES))
 def test_a_changed_secret_touches_these_services_and_no_others(key: str, homeserver: str) -> None:
-    config = {**LOCAL, "homeserver": homeserver}
+    config = {**BASE, "homeserver": homeserver}
     expected = SECRET_CHANGES[key].conduit if homeserver == "conduit" else SECRET_CHANGES[key].synapse
-    after = record(config, {**SECRETS, key: "Another-secret-0123456789"})
+    after = record(config, {**SECRETS, key: another(SECRETS[key])})
     assert touched(recorded(homeserver, preview=False), after) == expected
 
 

@@ -25,6 +25,14 @@ STACKS: Mapping[str, Mapping[str, str]] = {
     "synapse": {"homeserver": "synapse", "imageSource": "packages"},
     "synapse-from-registry": {"homeserver": "synapse", "registryPrefix": "mirror.example"},
     "dendrite": {"homeserver": "dendrite", "imageSource": "packages"},
+    "acme-http": {"certificates": "acme-http", "acmeDirectory": "https://ca.example.com/dir"},
+    "acme-dns": {
+        "certificates": "acme-dns",
+        "serverName": "example.com",
+        "matrixHost": "matrix.example.com",
+        "imageSource": "packages",
+        "deleteProtection": "false",
+    },
     "closed": {"homeserver": "synapse", "registration": "closed", "federation": "false", "redis": "false"},
     "monitored-lite": {"monitoring": "lite"},
     "monitored": {
@@ -164,6 +172,22 @@ def test_only_nginx_publishes_ports_and_prometheus_on_loopback(recording: Record
             assert {port["ip"] for port in ports} == {"127.0.0.1"}
 
 
+def test_keys_of_the_acme_account_are_out_of_nginx_reach() -> None:
+    found = record({**LOCAL, **STACKS["acme-dns"]}, SECRETS)
+    nginx, acme = found.named(CONTAINER, "nginx").inputs, found.named(CONTAINER, "acme").inputs
+    mounts = {mount["source"]: mount["readOnly"] for mount in nginx["mounts"]}
+    assert mounts["matrix-local-certificates-data"] is True
+    assert "matrix-local-acme-data" not in mounts
+    assert acme["user"].partition(":")[2] == nginx["user"].partition(":")[2]
+    uploads = {upload["file"] for upload in found.named(CONTAINER, "nginx-seed").inputs["uploads"]}
+    assert not [file for file in uploads if "privkey" in file]
+
+
+def test_nginx_waits_for_the_acme_client_which_has_something_to_serve_first() -> None:
+    found = record({**LOCAL, **STACKS["acme-dns"]}, SECRETS)
+    assert found.named(CONTAINER, "acme").urn in found.named(CONTAINER, "nginx").dependencies
+
+
 def test_data_volumes_and_keys_are_protected_unless_said_otherwise(recording: Recording) -> None:
     wanted = "example.com" not in str(recording.stack_outputs["serverName"])
     for each in recording.of_type(VOLUME):
@@ -175,7 +199,7 @@ def test_data_volumes_and_keys_are_protected_unless_said_otherwise(recording: Re
 
 def test_every_homeserver_has_its_data_volume_whichever_runs(recording: Recording) -> None:
     names = {each.name for each in recording.of_type(VOLUME)}
-    assert names >= {"conduit-data", "synapse-data", "dendrite-data", "redis-data"}
+    assert names >= {"conduit-data", "synapse-data", "dendrite-data", "redis-data", "acme-data", "certificates-data"}
 
 
 def test_the_server_name_is_a_label_of_the_data_volume(recording: Recording) -> None:

@@ -28,6 +28,14 @@ STACKS: Mapping[str, Mapping[str, str]] = {
         "alerts": "dingtalk,wecom,feishu,webhook,heartbeat",
     },
     "local-dendrite": {**LOCAL, "homeserver": "dendrite", "imageSource": "packages"},
+    "local-acme": {
+        **LOCAL,
+        "serverName": "example.com",
+        "matrixHost": "matrix.example.com",
+        "certificates": "acme-dns",
+        "imageSource": "packages",
+        "homeserver": "synapse",
+    },
     "dev": stack_file("dev"),
     "prod": stack_file("prod"),
 }

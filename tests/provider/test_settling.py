@@ -28,6 +28,11 @@ STACKS: Mapping[str, Mapping[str, str]] = {
     "dendrite": {"homeserver": "dendrite"},
     "monitored": {"homeserver": "synapse", "tier": "2C4G", "monitoring": "full", "prometheusPort": "39090"},
     "conduit": {"registryPrefix": standin.PREFIX},
+    "acme": {
+        "registryPrefix": standin.PREFIX,
+        "certificates": "acme-http",
+        "acmeDirectory": "https://ca.invalid/directory",
+    },
     "closed": {
         "registryPrefix": standin.PREFIX,
         "registration": "closed",

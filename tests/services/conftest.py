@@ -48,10 +48,21 @@ class Bench:
         carrier.remove()
         return volume
 
+    def empty_volume(self, kibibytes: int = 0) -> Volume:
+        """Make a volume with nothing in it; with a size, one in memory that holds no more."""
+        options = {"type": "tmpfs", "device": "tmpfs", "o": f"size={kibibytes}k"} if kibibytes else {}
+        volume = self.client.volumes.create(f"{self.prefix}-{len(self._made)}", driver="local", driver_opts=options)
+        self._made.insert(0, volume)
+        return volume
+
     def container(self, name: ImageName, command: list[str] | None = None, **options: Any) -> Container:  # noqa: ANN401
         """Start a container as hardened as the program's, kept until the test ends."""
+        return self.container_of(self.image(name), command, **options)
+
+    def container_of(self, image: str, command: list[str] | None = None, **options: Any) -> Container:  # noqa: ANN401
+        """Start a container of any image."""
         container = self.client.containers.run(
-            self.image(name),
+            image,
             command,
             detach=True,
             read_only=True,

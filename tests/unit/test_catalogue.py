@@ -10,6 +10,7 @@ from config.catalogue import (
     CATALOGUE,
     ImageName,
     image_reference,
+    is_built,
     project_root,
     recipe_hash,
     recipe_tag,
@@ -93,6 +94,12 @@ def test_conduit_is_a_reference_even_where_the_rest_is_built() -> None:
     root = project_root()
     assert image_reference("conduit", "packages", "", root) == "matrixconduit/matrix-conduit:v0.10.12"
     assert image_reference("nginx", "packages", "", root) == recipe_tag("nginx", root)
+
+
+def test_the_acme_client_is_built_wherever_the_rest_comes_from() -> None:
+    root = project_root()
+    assert is_built("acme", "registry")
+    assert image_reference("acme", "registry", "mirror.example", root) == recipe_tag("acme", root)
 
 
 def test_the_version_is_that_of_the_image_which_runs() -> None:

@@ -52,3 +52,8 @@ def test_only_records_within_the_domain_are_made() -> None:
     assert {each.type for each in dns_records(found) if is_managed(each, found)} == {"A", "CAA"}
     unmanaged = cloud_settings(dnsDomain="")
     assert not [each for each in dns_records(unmanaged) if is_managed(each, unmanaged)]
+
+
+def test_no_authority_is_named_that_would_keep_the_chosen_one_from_issuing() -> None:
+    assert {kind for kind, _ in records(acmeDirectory="https://ca.example.org/directory")} == {"A", "SRV"}
+    assert ("CAA", "matrix.example.com") in records(acmeDirectory="staging")

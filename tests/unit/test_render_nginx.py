@@ -67,3 +67,13 @@ def test_the_path_is_passed_on_untouched() -> None:
 
 def test_the_body_limit_is_the_homeservers() -> None:
     assert "client_max_body_size 20971520;" in render_files(CONFIG)["nginx.conf"]
+
+
+def test_the_acme_clients_certificate_is_read_at_each_handshake() -> None:
+    config = render_files(replace(CONFIG, issued=True))["nginx.conf"]
+    # Without a variable in the path Nginx would read it once, when it starts.
+    assert "ssl_certificate $certificate/fullchain.pem;" in config
+    assert "ssl_certificate_key $certificate/privkey.pem;" in config
+    assert "/config/tls" not in config
+    assert "location ^~ /.well-known/acme-challenge/" in config
+    assert "/certificates" not in render_files(CONFIG)["nginx.conf"]

@@ -46,6 +46,9 @@ WRONG_VALUES = {
     "federationPort": ["x", "0"],
     "subnet": ["10.89.64.0", "10.89.64.1/24", "10.0.0.0/8", "10.89.64.0/27", "8.8.8.0/24", "fd00::/64"],
     "uploadLimit": ["20", "20 MB", "0 MiB", "3 GiB", "1.5 GiB", "20 mib"],
+    "certificates": ["selfsigned", "letsencrypt", "acme"],
+    "acmeDirectory": ["http://ca.example.com/dir", "le", "https://", "https://ca.example.com/a b"],
+    "acmeEmail": ["admin", "a@b", "a@example.com,b@example.com"],
     "federation": ["yes", "True", "1"],
     "discovery": ["well-known", "dns"],
     "federationPrivateRanges": ["8.8.8.0/24", "10.0.0.1/8", "10.0.0.0/8;192.168.0.0/16", "all"],
@@ -103,6 +106,8 @@ WRONG_SECRETS = {
     "synapseRegistrarPassword": ["short", "x" * 129],
     "dendriteRegistrationSecret": ["short", 'has"quotes"inside"it'],
     "canaryPassword": ["short"],
+    "alidnsAccessKey": ["LTAI-without-secret", ":secret", "id:", "id :secret"],
+    "acmeBinding": ["kid", "kid:", "a:b:c"],
     "dingtalkAddress": [
         "http://oapi.dingtalk.com/robot/send?access_token=aaaaaaaaaaaa",
         "https://oapi.dingtalk.com/robot/send?token=a",
@@ -182,6 +187,53 @@ def test_a_wrong_secret_is_named_and_not_shown(key: str, value: str) -> None:
     assert [each.key for each in raised.value.problems] == [f"matrix:{key}"]
     assert value not in str(raised.value)
     assert f"pulumi config set --secret {key}" in str(raised.value)
+
+
+LOCAL_NAMES = {"serverName": "localhost", "matrixHost": "localhost", "bindAddress": "127.0.0.1"}
+PUBLIC = {"serverName": "example.com", "matrixHost": "matrix.example.com", "bindAddress": "0.0.0.0"}
+
+
+@pytest.mark.parametrize(
+    ("texts", "named"),
+    [
+        ({"certificates": "acme-http", "matrixHost": "localhost"}, ["matrixHost"]),
+        ({"certificates": "acme-http", "bindAddress": "127.0.0.1"}, ["bindAddress"]),
+        ({"certificates": "acme-dns", "serverName": "homeserver"}, ["serverName"]),
+        ({"certificates": "acme-http", "acmeDirectory": "staging", **LOCAL_NAMES}, ["matrixHost", "bindAddress"]),
+        ({"certificates": "acme-dns", "bindAddress": "127.0.0.1"}, []),
+        ({"certificates": "acme-http", "acmeDirectory": "https://ca.internal/dir", **LOCAL_NAMES}, []),
+        ({"certificates": "acme-http", "httpPort": "8080"}, []),
+        ({"certificates": "acme-http", "discovery": "srv"}, ["certificates"]),
+        ({"certificates": "acme-dns", "discovery": "srv"}, []),
+    ],
+)
+def test_what_no_ca_can_issue_is_refused(texts: dict[str, str], named: list[str]) -> None:
+    texts = {**LOCAL, **SECRETS, **PUBLIC, **texts}
+    if named:
+        assert problems(texts) == named
+    else:
+        parse("local", texts, set(SECRETS))
+
+
+def test_on_aliyun_a_ca_asks_on_port_80_only() -> None:
+    texts = {**ALIYUN, **SECRETS, "certificates": "acme-http", "httpPort": "8080"}
+    assert problems(texts) == ["httpPort"]
+    parse("local", {**texts, "certificates": "acme-dns"}, set(SECRETS))
+
+
+def test_dns_without_an_access_key_is_refused_with_who_has_one() -> None:
+    others = {name: text for name, text in SECRETS.items() if name != "alidnsAccessKey"}
+    texts = {**LOCAL, **PUBLIC, **others, "certificates": "acme-dns"}
+    assert problems(texts) == ["alidnsAccessKey"]
+    with pytest.raises(ConfigError, match="pulumi config set --secret alidnsAccessKey"):
+        parse("local", texts, set(SECRETS))
+
+
+def test_the_server_name_is_in_the_certificate_where_it_can_be_proven() -> None:
+    assert settings(**PUBLIC, certificates="acme-http").certificate_names == ("matrix.example.com",)
+    assert settings(**PUBLIC, certificates="acme-dns").certificate_names == ("matrix.example.com", "example.com")
+    one = {**PUBLIC, "matrixHost": "example.com"}
+    assert settings(**one, certificates="acme-dns").certificate_names == ("example.com",)
 
 
 def test_all_problems_are_reported_at_once() -> None:
@@ -346,3 +398,9 @@ def test_the_example_of_a_local_stack_is_accepted() -> None:
     config = yaml.safe_load((ROOT / "Pulumi.local.example.yaml").read_text())["config"]
     texts = {key.removeprefix("matrix:"): str(value) for key, value in config.items()}
     assert parse("local", {**texts, **SECRETS}, set(SECRETS)).target == "local"
+
+
+def test_a_public_ca_issues_on_aliyun_unless_said_otherwise() -> None:
+    texts = {key: text for key, text in ALIYUN.items() if key != "certificates"}
+    assert parse("cloud", {**texts, **SECRETS}, set(SECRETS)).certificates == "acme-http"
+    assert settings().certificates == "self-signed"

@@ -20,7 +20,7 @@ from components.container import (
     service_container,
 )
 from components.platform import Platform
-from components.seed import Seed, SeedArgs
+from components.seed import Seed, SeedArgs, SharedVolume
 from components.services.mtail.render import render_command, render_files
 from config.scraping import LOG_MOUNT, LOG_SOCKET, ScrapeJob
 
@@ -53,7 +53,12 @@ class Mtail(pulumi.ComponentResource):
         platform = args.platform
         seed = Seed(
             name,
-            SeedArgs(host=platform.host, owner=USER, files=render_files(), shared_volumes=[args.log]),
+            SeedArgs(
+                host=platform.host,
+                owner=USER,
+                files=render_files(),
+                shared_volumes=[SharedVolume(volume=args.log, group=None)],
+            ),
             child,
         )
         budget = platform.tier.budgets["mtail"]

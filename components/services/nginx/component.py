@@ -23,14 +23,16 @@ from components.container import (
 )
 from components.platform import Platform
 from components.seed import Seed, SeedArgs
-from components.services.nginx.render import NginxConfig, render_files
+from components.services.nginx.render import CERTIFICATES_MOUNT, NginxConfig, render_files
 from config.outputs import well_known
 from config.scraping import LOG_MOUNT, LOG_SOCKET
 
 USER: Final = 2100
-ALIAS: Final = "nginx"
 HTTP, HTTPS, FEDERATION, OWN_HEALTH = 8080, 8443, 8448, 8081
 """Ports inside the container: above 1024, so that binding them takes no right on any Docker engine."""
+ALIAS: Final = "nginx"
+PLAIN_URL: Final = f"http://{ALIAS}:{HTTP}"
+"""Where it is reached without TLS on the edge network."""
 
 
 @final
@@ -43,6 +45,8 @@ class NginxArgs:
     """Address and port of the homeserver."""
     certificate: Mapping[str, pulumi.Output[str]]
     """Path in the config volume, and text, of certificate and key."""
+    acme: docker.Container | None
+    """The ACME client, whose certificate is served then, once it is healthy; None: the one in the config volume is."""
 
 
 @final
@@ -74,10 +78,11 @@ class Nginx(pulumi.ComponentResource):
             workers=platform.tier.cpus,
             well_known=well_known(settings),
             log_socket=LOG_SOCKET if self.log else "",
+            issued=args.acme is not None,
         )
         seed = Seed(
             name,
-            SeedArgs(host=platform.host, owner=USER, files={**render_files(config), **args.certificate}),
+            SeedArgs(host=platform.host, owner=USER, files={**render_files(config), **_files(args)}),
             child,
         )
         ports = {HTTP: settings.http_port, HTTPS: settings.https_port}
@@ -97,6 +102,7 @@ class Nginx(pulumi.ComponentResource):
                     Mount(volume=seed.volume.name, target=CONFIG_MOUNT),
                     Mount(volume=platform.probe.volume, target=PROBE_MOUNT),
                     *([Mount(volume=self.log.name, target=LOG_MOUNT)] if self.log else []),
+                    *_certificates(args),
                 ],
                 networks=[NetworkAttachment(network=platform.networks.edge.name, aliases=(ALIAS,))],
                 ports=[
@@ -105,7 +111,7 @@ class Nginx(pulumi.ComponentResource):
                 ],
                 health=http_probe(OWN_HEALTH, "/health"),
             ),
-            child,
+            pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[args.acme] if args.acme else None)),
             wait_timeout=after(seed.one_shot, platform.probe.one_shot, seconds=60),
         )
         self.client_address = f"{ALIAS}:{HTTPS}"
@@ -119,3 +125,12 @@ class Nginx(pulumi.ComponentResource):
             labels=[docker.VolumeLabelArgs(label=LABEL_STACK, value=platform.host.stack)],
             opts=pulumi.ResourceOptions(parent=self),
         )
+
+
+def _files(args: NginxArgs) -> Mapping[str, pulumi.Output[str]]:
+    """Return what belongs to the certificate. The ACME client's is not in the config: nor is a key that nobody uses."""
+    return {path: text for path, text in args.certificate.items() if not (args.acme and path.startswith("tls/"))}
+
+
+def _certificates(args: NginxArgs) -> list[Mount]:
+    return [Mount(volume=args.platform.volumes.certificates.name, target=CERTIFICATES_MOUNT)] if args.acme else []

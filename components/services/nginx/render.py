@@ -10,6 +10,9 @@ from typing import Final, final
 from components.templates import render
 from config.outputs import WellKnownOutput
 
+CERTIFICATES_MOUNT: Final = "/certificates"
+"""Where the volume of the ACME client is in the container."""
+
 _FILES: Final = (
     "nginx.conf",
     "proxy.conf",
@@ -44,6 +47,8 @@ class NginxConfig:
     """Documents of server discovery, by the last part of their path; an empty one is not served."""
     log_socket: str = ""
     """Path of the Unix socket that is told of each answer; empty: none is."""
+    issued: bool = False
+    """Whether the certificate is the ACME client's, and its challenges are served."""
     guesses_per_minute: int = 30
     """How many logins and registrations an address may try."""
     guesses_burst: int = 20
@@ -55,6 +60,7 @@ def render_files(config: NginxConfig) -> Mapping[str, str]:
     documents = {name: document for name, document in config.well_known.items() if document}
     values = {
         **asdict(config),
+        "certificates": CERTIFICATES_MOUNT,
         "well_known": sorted(documents),
         "names": " ".join(sorted({config.server_name, config.matrix_host})),
         "https_suffix": "" if config.https_port == https else f":{config.https_port}",

@@ -10,7 +10,7 @@ import dns.rdata
 import dns.rdataclass
 import dns.rdatatype
 
-from tests.aliyun.emulation.actions import ALIDNS, Reply, action
+from tests.aliyun.emulation.actions import ALIDNS, Reply, action, page
 from tests.aliyun.emulation.cloud import Cloud
 from tests.aliyun.emulation.errors import ApiError
 from tests.aliyun.emulation.parameters import Parameters
@@ -22,6 +22,15 @@ _NAMING = frozenset({"CNAME", "MX", "NS", "SRV"})
 _TTL = (600, 86400)
 """Seconds, in the free edition."""
 _LABEL = re.compile(r"[*@]|[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
+
+
+@action(ALIDNS, "DescribeDomains")
+def describe_domains(cloud: Cloud, _call: Parameters) -> Reply:
+    rows = [
+        {"DomainId": f"00{index}", "DomainName": domain, "PunyCode": domain}
+        for index, domain in enumerate(cloud.domains, 1)
+    ]
+    return page(rows, "Domains", "Domain")
 
 
 @action(ALIDNS, "AddDomainRecord")

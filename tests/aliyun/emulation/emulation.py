@@ -40,7 +40,7 @@ class Options:
         domains: the zones at Alidns.
         hypervisor: what runs the instances; ``Nothing`` does it within the call, others in a thread.
         settle: seconds that every change takes at least, as on the real cloud.
-        port: of the API; 0: any free one.
+        address, port: of the API; port 0: any free one.
         control_port: of the control interface; likewise.
         dns_address, dns_port: of the name server; likewise.
         now: the clock.
@@ -51,6 +51,7 @@ class Options:
     domains: Sequence[str] = ("example.com",)
     hypervisor: Hypervisor = field(default_factory=Nothing)
     settle: float = 1.0
+    address: str = "127.0.0.1"
     port: int = 0
     control_port: int = 0
     dns_address: str = "127.0.0.1"
@@ -86,10 +87,10 @@ class Emulation:
             faults=self.faults,
             journal=self.journal,
         )
-        self._api = ApiServer(("127.0.0.1", options.port), api, self.certificates.context())
+        self._api = ApiServer((options.address, options.port), api, self.certificates.context())
         self._control = ControlServer(("127.0.0.1", options.control_port), api)
         self.dns = DnsServer(self.cloud, options.dns_address, options.dns_port)
-        self.endpoint = f"127.0.0.1:{self._api.server_address[1]}"
+        self.endpoint = f"{options.address}:{self._api.server_address[1]}"
         self.control = f"http://127.0.0.1:{self._control.server_address[1]}"
 
     @property
