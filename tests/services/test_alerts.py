@@ -137,7 +137,7 @@ def test_what_a_receiver_does_not_take_is_told_with_the_reason(
     status, text = ask(url, notification(alert(stack(), "RedisDown")))
     assert status == 503
     assert text.startswith(answer)
-    assert f"{receiver}: not delivered: {answer}" in relay.logs().decode()
+    wait_for(lambda: f"{receiver}: not delivered: {answer}" in relay.logs().decode(), 20, relay.logs)
 
 
 def test_a_certificate_that_is_not_trusted_is_told(alerting: Place) -> None:
