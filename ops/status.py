@@ -9,9 +9,10 @@ from typing import final
 from docker.models.containers import Container
 
 from components.container import LABEL_ROLE
+from config.endpoints import CLIENT_DOCUMENT, CLIENT_VERSIONS, FEDERATION_VERSION, SERVER_DOCUMENT
 from config.settings import Settings
 from ops import command, engine
-from ops.discovery import DOCUMENT, VERSION, discover
+from ops.discovery import discover
 from ops.service import Edge
 from ops.stack import Stack, from_arguments, require
 from ops.up import edge_of
@@ -72,12 +73,12 @@ def _container(container: Container, stack: Stack) -> Check:
 
 
 def _endpoints(edge: Edge, settings: Settings, stack: Stack) -> list[Check]:
-    asked = [("client API", settings.https_port, "/_matrix/client/versions")]
+    asked = [("client API", settings.https_port, CLIENT_VERSIONS)]
     if settings.federation:
-        asked.append(("federation API", settings.federation_port, VERSION))
+        asked.append(("federation API", settings.federation_port, FEDERATION_VERSION))
         if settings.discovery == "wellknown":
-            asked.append(("server discovery", settings.https_port, DOCUMENT))
-    asked.append(("client discovery", settings.https_port, "/.well-known/matrix/client"))
+            asked.append(("server discovery", settings.https_port, SERVER_DOCUMENT))
+    asked.append(("client discovery", settings.https_port, CLIENT_DOCUMENT))
     checks = []
     for what, port, path in asked:
         answer = edge.get(port, path)
