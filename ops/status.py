@@ -47,7 +47,7 @@ def main() -> None:
     if not checks:
         checks.append(Check(what="containers", works=False, seen="none", remedy=f"make up STACK={stack.name}"))
     edge = edge_of(stack, settings)
-    checks += [*_endpoints(edge, settings, stack), *_federation(edge, settings, stack)]
+    checks += [*_endpoints(edge, settings, stack), *_federation(edge, settings)]
     width = max(len(check.what) for check in checks)
     for check in checks:
         print(f"{check.word:<4}  {check.what:<{width}}  {check.seen}")
@@ -94,23 +94,24 @@ def _endpoints(edge: Edge, settings: Settings, stack: Stack) -> list[Check]:
     return checks
 
 
-def _federation(edge: Edge, settings: Settings, stack: Stack) -> list[Check]:
+def _federation(edge: Edge, settings: Settings) -> list[Check]:
     """Return whether other homeservers find this one by its name, seen from here."""
     # A name of one label is one of this machine or its network.
     if not settings.federation or "." not in settings.server_name:
         return []
     way = discover(settings.server_name, settings.dns_servers, edge.ca_file)
-    expected = (settings.federation_address.partition(":")[0], int(settings.federation_address.rpartition(":")[2]))
-    works = way.works and (way.host, way.port) == expected
+    is_here = f"{way.host}:{way.port}" == settings.federation_address
     seen = f"{settings.server_name} -> {way.host}:{way.port} ({way.by})"
-    if not works:
-        seen += f": {way.answer.text}" if not way.works else f", and this stack is {settings.federation_address}"
+    if not way.works:
+        seen += f": {way.answer.text}"
+    elif not is_here:
+        seen += f", and this stack is {settings.federation_address}"
     return [
         Check(
             what="found by others",
-            works=works,
+            works=way.works and is_here,
             seen=seen,
-            remedy=f"the DNS records: make outputs STACK={stack.name} (dnsRecords)",
+            remedy="docs/federation.md says which records and open ports it takes",
             matters=False,
         )
     ]
