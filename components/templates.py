@@ -34,6 +34,11 @@ def render(service: str, template: str, **values: object) -> str:
     return render_file(f"services/{service}/templates/{template}", **values)
 
 
+def program(service: str, name: str) -> str:
+    """Return the text of ``components/services/<service>/<name>``, a program that runs in a container as it is."""
+    return (_COMPONENTS / "services" / service / name).read_text(encoding="utf-8")
+
+
 def render_file(path: str, **values: object) -> str:
     """Return the text of a template below ``components/`` with its values filled in.
 

@@ -8,7 +8,7 @@ from ipaddress import AddressValueError, IPv4Address
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
-from config.parsing import Parser, UnacceptableError, host_name
+from config.parsing import Parser, UnacceptableError, host_name, listed
 
 _MAIL_ADDRESS: Final = re.compile(r"[A-Za-z0-9._%+-]{1,64}@([a-z0-9-]+\.)+[a-z0-9-]{2,}")
 _MAIL_USER: Final = re.compile(r"[!-~]{0,128}")
@@ -21,7 +21,7 @@ def some_of(*choices: str) -> Parser[tuple[str, ...]]:
     """Accept some of a few words with commas between them, each once, or nothing."""
 
     def parse(text: str) -> tuple[str, ...]:
-        words = tuple(each.strip() for each in text.split(",")) if text else ()
+        words = listed(text)
         if not set(words) <= set(choices) or len(set(words)) < len(words):
             raise UnacceptableError(
                 f"some of {', '.join(choices)} with commas between them, each once", ",".join(choices[:2])
@@ -62,7 +62,7 @@ def mail_address(text: str) -> str:
 
 def mail_addresses(text: str) -> tuple[str, ...]:
     """Accept mail addresses with commas between them, or nothing."""
-    addresses = tuple(each.strip() for each in text.split(",")) if text else ()
+    addresses = listed(text)
     if not all(_MAIL_ADDRESS.fullmatch(each) for each in addresses) or len(set(addresses)) < len(addresses):
         raise UnacceptableError("mail addresses with commas between them, each once", "admin@example.com")
     return addresses

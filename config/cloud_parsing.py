@@ -7,7 +7,7 @@ from ipaddress import AddressValueError, IPv4Network, NetmaskValueError
 from typing import Final
 
 from config.instance_types import read_name
-from config.parsing import UnacceptableError, host_name
+from config.parsing import UnacceptableError, host_name, listed
 
 WIDEST_ADMIN_PREFIX: Final = 8
 """An operator's provider has pools of this size at most; with anything wider, ssh is open to strangers."""
@@ -59,11 +59,12 @@ def admin_cidrs(text: str) -> tuple[IPv4Network, ...]:
     )
     example = "203.0.113.7/32"
     try:
-        networks = tuple(IPv4Network(each.strip()) for each in text.split(","))
+        networks = tuple(IPv4Network(each) for each in listed(text))
     except (AddressValueError, NetmaskValueError, ValueError) as error:
         raise UnacceptableError(expected, example) from error
     if (
-        any(each.prefixlen < WIDEST_ADMIN_PREFIX or each.is_multicast or each.is_unspecified for each in networks)
+        not networks
+        or any(each.prefixlen < WIDEST_ADMIN_PREFIX or each.is_multicast or each.is_unspecified for each in networks)
         or len(set(networks)) < len(networks)
         or len(networks) > _MOST_ADMIN_CIDRS
     ):

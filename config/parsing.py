@@ -41,6 +41,11 @@ class UnacceptableError(ValueError):
         self.shown = shown
 
 
+def listed(text: str) -> tuple[str, ...]:
+    """Return what stands between commas; nothing where there is no text."""
+    return tuple(each.strip() for each in text.split(",")) if text else ()
+
+
 def one_of(*choices: str) -> Parser[str]:
     """Accept one of a few words."""
 
@@ -121,7 +126,7 @@ def subnet(text: str) -> IPv4Network:
 def addresses(text: str) -> tuple[str, ...]:
     """Accept IPv4 addresses with commas between them."""
     try:
-        return tuple(str(IPv4Address(each.strip())) for each in text.split(",")) if text else ()
+        return tuple(str(IPv4Address(each)) for each in listed(text))
     except AddressValueError as error:
         raise UnacceptableError("IPv4 addresses with commas between them", "223.5.5.5,119.29.29.29") from error
 
@@ -131,7 +136,7 @@ def private_ranges(text: str) -> tuple[IPv4Network, ...]:
     expected = "private IPv4 networks with commas between them, with no host bits set"
     example = "10.20.0.0/16,192.168.7.0/24"
     try:
-        networks = tuple(IPv4Network(each.strip()) for each in text.split(",")) if text else ()
+        networks = tuple(IPv4Network(each) for each in listed(text))
     except (AddressValueError, NetmaskValueError, ValueError) as error:
         raise UnacceptableError(expected, example) from error
     if not all(network.is_private for network in networks):
@@ -174,7 +179,7 @@ def registry_prefix(text: str) -> str:
 
 def registry_mirrors(text: str) -> tuple[str, ...]:
     """Accept registries as :func:`registry_prefix` does, with commas between them."""
-    mirrors = tuple(each.strip() for each in text.split(",")) if text else ()
+    mirrors = listed(text)
     if not all(mirrors) or len({each.rstrip("/") for each in mirrors}) < len(mirrors):
         raise UnacceptableError(_MIRRORS_EXPECTED, _MIRRORS_EXAMPLE)
     try:
@@ -185,7 +190,7 @@ def registry_mirrors(text: str) -> tuple[str, ...]:
 
 def image_origins(text: str) -> Mapping[str, str]:
     """Accept pairs of an image of the catalogue and a registry: ``nginx=mirror.example.com,redis=...``."""
-    pairs = [each.strip().partition("=") for each in text.split(",")] if text else []
+    pairs = [each.partition("=") for each in listed(text)]
     if not all(name in CATALOGUE and registry and _PREFIX.fullmatch(registry) for name, _, registry in pairs):
         raise UnacceptableError(
             "images with the registries they came from, as `make up` writes it", "nginx=mirror.example.com"

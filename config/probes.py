@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from config.endpoints import CLIENT_DOCUMENT, CLIENT_VERSIONS, FEDERATION_VERSION, SERVER_DOCUMENT, SERVER_KEYS
 from config.outputs import well_known
 from config.scraping import Probe
 from config.settings import Settings
@@ -27,24 +28,23 @@ def probes(settings: Settings, *, edge: str, federation: str, homeserver: str) -
     def at_the_edge(name: str, path: str, body: str, at: str = edge) -> Probe:
         return Probe(name=name, instance=host, url=f"https://{at}{path}", body=body, host=host)
 
-    versions = "/_matrix/client/versions"
     found = [
-        at_the_edge("matrix_client", versions, '"versions"'),
+        at_the_edge("matrix_client", CLIENT_VERSIONS, '"versions"'),
         Probe(
             name="matrix_client_internal",
             instance="homeserver",
-            url=f"http://{homeserver}{versions}",
+            url=f"http://{homeserver}{CLIENT_VERSIONS}",
             body='"versions"',
         ),
-        at_the_edge("matrix_well_known", "/.well-known/matrix/client", re.escape(settings.homeserver_url)),
+        at_the_edge("matrix_well_known", CLIENT_DOCUMENT, re.escape(settings.homeserver_url)),
     ]
     if settings.federation:
         name = re.escape(settings.server_name)
         found += [
-            at_the_edge("matrix_federation", "/_matrix/federation/v1/version", '"server"', federation),
-            at_the_edge("matrix_federation_key", "/_matrix/key/v2/server", rf'"server_name":\s*"{name}"', federation),
+            at_the_edge("matrix_federation", FEDERATION_VERSION, '"server"', federation),
+            at_the_edge("matrix_federation_key", SERVER_KEYS, rf'"server_name":\s*"{name}"', federation),
         ]
     if well_known(settings)["server"]:
         address = re.escape(settings.federation_address)
-        found.append(at_the_edge("matrix_well_known_server", "/.well-known/matrix/server", address))
+        found.append(at_the_edge("matrix_well_known_server", SERVER_DOCUMENT, address))
     return tuple(found)

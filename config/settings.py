@@ -62,7 +62,7 @@ class Settings:
     """Empty on Aliyun: the address of the host is not known before it is there."""
     docker_root: str = local_key(parsing.folder, "/var/lib/docker")
     """Folder in which the Docker engine keeps everything. Empty on Aliyun: there it is always the same."""
-    bind_address: str = key_by_target(parsing.address, local="127.0.0.1", aliyun="0.0.0.0")  # noqa: S104 (what it is for)
+    bind_address: str = key_by_target(parsing.address, local=LOOPBACK, aliyun="0.0.0.0")  # noqa: S104 (what it is for)
     http_port: int = key(parsing.port, "80")
     https_port: int = key(parsing.port, "443")
     federation_port: int = key(parsing.port, "8448")
@@ -107,12 +107,16 @@ class Settings:
     @property
     def registration_by_token(self) -> bool:
         """Whether who has the registration token can make an account: as set, where the homeserver can do it."""
-        return self.registration == "token" and HOMESERVERS[self.homeserver].registers_by_token
+        return _registers_by_token(self._registration)
+
+    @property
+    def _registration(self) -> Mapping[str, object]:
+        return {"homeserver": self.homeserver, "registration": self.registration}
 
     @property
     def canary(self) -> bool:
         """Whether an account of the monitoring writes and reads. On Conduit it registers as people do, or not."""
-        return self.monitoring == "full" and (self.homeserver != "conduit" or self.registration_by_token)
+        return _has_canary({"monitoring": self.monitoring, **self._registration})
 
     @property
     def certificate_names(self) -> tuple[str, ...]:
@@ -152,7 +156,8 @@ def _has_canary(values: Mapping[str, object]) -> bool:
 
 
 def _registers_by_token(values: Mapping[str, object]) -> bool:
-    return values.get("registration") == "token" and not _on_dendrite(values)
+    facts = next((facts for name, facts in HOMESERVERS.items() if name == values.get("homeserver")), None)
+    return values.get("registration") == "token" and (facts is None or facts.registers_by_token)
 
 
 def _tells(receiver: Receiver) -> _Condition:

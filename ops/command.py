@@ -17,12 +17,10 @@ def run(main: Callable[[], None]) -> NoReturn:
         try:
             main()
         except ConfigError as error:
-            raise StepFailed(
-                step="settings", reason=str(error), log=None, remedy="change them as said above"
-            ) from error
+            raise StepFailed(step="settings", reason=str(error), remedy="change them as said above") from error
         except LockError as error:
             raise StepFailed(
-                step=LOCK_FILE, reason=str(error), log=None, remedy="do that and run the same command again"
+                step=LOCK_FILE, reason=str(error), remedy="do that and run the same command again"
             ) from error
         return 0
 

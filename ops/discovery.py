@@ -11,10 +11,9 @@ import dns.exception
 import dns.rdatatype
 import dns.resolver
 
+from config.endpoints import FEDERATION_VERSION, SERVER_DOCUMENT
 from ops.service import Answer, Edge
 
-DOCUMENT: Final = "/.well-known/matrix/server"
-VERSION: Final = "/_matrix/federation/v1/version"
 DEFAULT_PORT: Final = 8448
 _HTTPS: Final = 443
 _OK: Final = 200
@@ -53,16 +52,16 @@ def discover(server_name: str, servers: Sequence[str], ca_file: Path | None) -> 
     names = _Names(servers, ca_file)
     way = _by_document(server_name, names) or _by_record(server_name, server_name, names)
     way = way or Way(by="no document and no SRV record", name=server_name, host=server_name, port=DEFAULT_PORT)
-    return replace(way, answer=names.ask(way.name, way.host, way.port, VERSION))
+    return replace(way, answer=names.ask(way.name, way.host, way.port, FEDERATION_VERSION))
 
 
 def _by_document(server_name: str, names: _Names) -> Way | None:
-    answer = names.ask(server_name, server_name, _HTTPS, DOCUMENT)
+    answer = names.ask(server_name, server_name, _HTTPS, SERVER_DOCUMENT)
     told = answer.json().get("m.server") if answer.status == _OK else None
     if not isinstance(told, str) or not told:
         return None
     host, _, port = told.partition(":")
-    by = f"https://{server_name}{DOCUMENT}"
+    by = f"https://{server_name}{SERVER_DOCUMENT}"
     if port.isdigit():
         return Way(by=by, name=host, host=host, port=int(port))
     found = _by_record(host, host, names)

@@ -22,7 +22,6 @@ def _remove(stack: Stack) -> None:
         raise StepFailed(
             step=f"stack {stack.name}",
             reason="deleteProtection is false: this would remove people's conversations with the rest",
-            log=None,
             remedy=f"keep them: pulumi config set deleteProtection true && make up STACK={stack.name}\n"
             f"or remove them too: make purge STACK={stack.name}",
         )

@@ -35,7 +35,6 @@ def connect(address: str, timeout: int = 60) -> Iterator[docker.DockerClient]:
         raise StepFailed(
             step="Docker engine",
             reason=f"nothing answers at {address}: {error}",
-            log=None,
             remedy="start it, or set dockerHost to where it listens",
         ) from error
     try:
@@ -101,7 +100,6 @@ def check_machine(client: docker.DockerClient, settings: Settings) -> None:
         raise StepFailed(
             step="Docker engine",
             reason=f"it keeps its containers in {root}; the setting dockerRoot says {settings.docker_root}",
-            log=None,
             remedy=f"pulumi config set dockerRoot {root}",
         )
     tier = TIERS[settings.tier]
@@ -110,7 +108,6 @@ def check_machine(client: docker.DockerClient, settings: Settings) -> None:
         raise StepFailed(
             step="machine",
             reason=f"tier {tier.name} gives a container up to {wanted:g} processors; this machine has {cores}",
-            log=None,
             remedy="choose a smaller tier: pulumi config set tier 1C1G",
         )
 
@@ -131,7 +128,6 @@ def check_ports(client: docker.DockerClient, settings: Settings) -> None:
         raise StepFailed(
             step="ports",
             reason=f"{settings.bind_address} (bindAddress) is no address of this machine",
-            log=None,
             remedy="`ip -4 address` lists them: pulumi config set bindAddress 127.0.0.1, or 0.0.0.0 for all",
         )
     own = {
@@ -158,7 +154,6 @@ def check_ports(client: docker.DockerClient, settings: Settings) -> None:
             reason="\n".join(
                 f"{address}:{port} ({name}) is in use by another program" for name, (address, port) in taken.items()
             ),
-            log=None,
             remedy="stop that program (`ss -ltnp` names it), or choose another port: "
             + "; ".join(f"pulumi config set {name} {_another(port)}" for name, (_, port) in taken.items()),
         )

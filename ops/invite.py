@@ -41,7 +41,6 @@ def _show_token(settings: Settings, token: str) -> None:
         raise StepFailed(
             step="invite",
             reason="registration is closed: nobody can make an account",
-            log=None,
             remedy=f"pulumi config set registration token && make up STACK={settings.stack}",
         )
     print(f"Homeserver:         {settings.homeserver_url}")
@@ -62,7 +61,7 @@ def _name(settings: Settings, stack: Stack) -> str:
     problem = _problem(name, settings.server_name)
     if problem:
         raise StepFailed(
-            step="invite", reason=problem, log=None, remedy=f"make invite STACK={stack.name} NAME=alice, for instance"
+            step="invite", reason=problem, remedy=f"make invite STACK={stack.name} NAME=alice, for instance"
         )
     return name
 
@@ -90,7 +89,6 @@ def _make_account(stack: Stack, settings: Settings, name: str) -> None:
             raise StepFailed(
                 step="invite",
                 reason=f"{facts.display_name} does not run",
-                log=None,
                 remedy=f"make up STACK={stack.name}",
             )
         # Dendrite's own tool; it takes the shared secret from the config. It prints an access token, so nothing of
@@ -108,7 +106,6 @@ def _make_account(stack: Stack, settings: Settings, name: str) -> None:
         raise StepFailed(
             step="invite",
             reason=f"there is a user {name} already" if "M_USER_IN_USE" in output else output.strip(),
-            log=None,
             remedy=f"choose another name: make invite STACK={stack.name} NAME=…",
         )
     print(f"Homeserver: {settings.homeserver_url}")

@@ -51,7 +51,6 @@ def check(client: docker.DockerClient, stack: Stack, state: State, settings: Set
         raise StepFailed(
             step=f"stack {stack.name}",
             reason="\n".join(reasons),
-            log=None,
             remedy="give this stack another name (write Pulumi.<name>.yaml, make up STACK=<name>) or another subnet "
             "(pulumi config set subnet 10.89.65.0/24).\n"
             "If the state of this very stack was lost: bring back the folder .state from a copy. Without one, remove "
@@ -76,7 +75,6 @@ def claim(client: docker.DockerClient, stack: Stack) -> None:
         raise StepFailed(
             step=f"stack {stack.name}",
             reason=f"another clone of this project is deploying a stack {stack.name} at this moment",
-            log=None,
             remedy="give this stack another name (write Pulumi.<name>.yaml, make up STACK=<name>)",
         )
 

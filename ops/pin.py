@@ -83,7 +83,6 @@ def main() -> None:
             raise StepFailed(
                 step="make pin",
                 reason="\n".join(str(failure) for failure in pins.failures),
-                log=None,
                 remedy=f"set registryPrefix to a registry that gives them and run it again; in {LOCK_FILE} "
                 "these are as they were",
             )

@@ -107,7 +107,6 @@ def _git(*arguments: str) -> None:
         raise StepFailed(
             step=f"git {arguments[0]} {arguments[1]}",
             reason=result.stderr.strip(),
-            log=None,
             remedy="name a version that this clone has in BASE, such as origin/main",
         )
 

@@ -83,7 +83,6 @@ def client(environment: Mapping[str, str], region: str) -> Ask:
             raise StepFailed(
                 step="DescribePrice",
                 reason=aliyun_api.reason(error),
-                log=None,
                 remedy="the key needs the permission ecs:DescribePrice, and the zone has to sell what is asked for",
             ) from error
         price: Mapping[str, Any] = answer.body.to_map()["PriceInfo"]["Price"]
@@ -127,7 +126,6 @@ def _settings(stack: Stack) -> tuple[Settings, CloudSettings]:
         raise StepFailed(
             step=f"stack {stack.name}",
             reason=f"there is no {stack.config_file.name}",
-            log=None,
             remedy="name a stack that has one: make price STACK=dev",
         )
     settings = placeholder_settings(stack.name, plain_texts(stack.config_file))
@@ -135,7 +133,6 @@ def _settings(stack: Stack) -> tuple[Settings, CloudSettings]:
         raise StepFailed(
             step=f"stack {stack.name}",
             reason="it runs on a machine of your own, which costs nothing here",
-            log=None,
             remedy="name a stack with target aliyun: make price STACK=dev",
         )
     return settings, settings.cloud

@@ -291,7 +291,6 @@ def _nowhere(settings: Settings, search: Search, lacking: Sequence[ImageName]) -
     return StepFailed(
         step="images",
         reason="\n".join(lines),
-        log=None,
         remedy=f"{by_hand}set registryPrefix or registryMirrors to a registry that has it, {ways}"
         + (_PINNED if pinned else ""),
     )

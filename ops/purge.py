@@ -54,7 +54,6 @@ def _ask(stack: Stack) -> None:
         raise StepFailed(
             step="purge",
             reason="not confirmed; nothing was removed",
-            log=None,
             remedy=f"make purge STACK={stack.name} CONFIRM={stack.name}",
         )
 

@@ -18,7 +18,6 @@ def main() -> None:
         raise StepFailed(
             step="token",
             reason=f"{facts.display_name} lets nobody register, token or not",
-            log=None,
             remedy=f"make an account for each user: make invite STACK={stack.name} NAME=alice",
         )
     print(texts.get("registrationToken", ""))

@@ -78,7 +78,6 @@ def _locks(this: Step, stack: Stack) -> list[str]:
             raise StepFailed(
                 step=this.title,
                 reason=f"the stack is locked by process {process} on {host or 'an unknown machine'}",
-                log=None,
                 remedy=f"wait for it, or if it is no more: . ./activate && pulumi cancel {stack.name}",
             )
         this.say(f"waiting for Pulumi (process {process}) of an earlier run to end")

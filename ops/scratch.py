@@ -142,7 +142,6 @@ def _failed(what: str, stdout: str, stderr: str) -> StepFailed:
     return StepFailed(
         step=f"pulumi {what}",
         reason="\n".join([*_messages(stdout), stderr.strip()]).strip(),
-        log=None,
         remedy="correct it and run the same command again",
     )
 

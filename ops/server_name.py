@@ -31,7 +31,6 @@ def check(stack: Stack, state: State, settings: Settings) -> None:
             step=f"stack {stack.name}",
             reason=f"serverName is {settings.server_name}, but the accounts and conversations of this stack are "
             f"{name}'s; the name stands in each of them and cannot change",
-            log=None,
             remedy=f"pulumi config set serverName {name}\n"
             "or make another server: write another Pulumi.<name>.yaml, make up STACK=<name>",
         )

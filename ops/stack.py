@@ -88,7 +88,6 @@ class Stack:
             raise StepFailed(
                 step=f"pulumi {arguments[0]}",
                 reason=f"it ended with exit code {code}; the reason stands above",
-                log=None,
                 remedy="correct it and run the same command again: what was done already stays done",
             )
 
@@ -113,7 +112,6 @@ class Stack:
                 # Pulumi does not say which file.
                 reason=result.stderr.strip().replace("invalid YAML file", f"{self.config_file.name} is not valid YAML")
                 or f"it ended with exit code {result.returncode}",
-                log=None,
                 remedy="correct it and run the same command again",
             )
         return result.stdout
@@ -206,7 +204,7 @@ class Stack:
         with self.docker_engine() as address:
             if address is None:
                 raise StepFailed(
-                    step=f"stack {self.name}", reason="it has no host", log=None, remedy=f"make up STACK={self.name}"
+                    step=f"stack {self.name}", reason="it has no host", remedy=f"make up STACK={self.name}"
                 )
             with engine.connect(address) as client:
                 yield client
@@ -244,7 +242,6 @@ def from_arguments(description: str) -> Stack:
         raise StepFailed(
             step="environment",
             reason="the project's environment is not active",
-            log=None,
             remedy="run the command through make, or first: . ./activate",
         )
     return stack
@@ -261,7 +258,6 @@ def require(stack: Stack) -> Stack:
         raise StepFailed(
             step=f"stack {stack.name}",
             reason="there is no such stack yet",
-            log=None,
             remedy="make up" if stack.name == LOCAL_STACK else f"make up STACK={stack.name}",
         )
     return stack

@@ -10,9 +10,10 @@ from typing import final
 from docker.models.containers import Container
 
 from components.container import LABEL_ROLE
+from config.endpoints import CLIENT_DOCUMENT, CLIENT_VERSIONS, FEDERATION_VERSION, SERVER_DOCUMENT
 from config.settings import Settings
 from ops import certificate, command, engine
-from ops.discovery import DOCUMENT, VERSION, discover
+from ops.discovery import discover
 from ops.service import Edge
 from ops.stack import Stack, from_arguments, require
 from ops.up import edge_of
@@ -53,7 +54,7 @@ def main() -> None:
     if not checks:
         checks.append(Check(what="containers", works=False, seen="none", remedy=f"make up STACK={stack.name}"))
     edge = edge_of(stack, settings, found)
-    checks += [*_endpoints(edge, settings, stack), *_federation(edge, settings, stack)]
+    checks += [*_endpoints(edge, settings, stack), *_federation(edge, settings)]
     checks += _certificate(found, edge, settings, stack)
     width = max(len(check.what) for check in checks)
     for check in checks:
@@ -93,12 +94,12 @@ def _certificate(found: certificate.Renewal | None, edge: Edge, settings: Settin
 
 
 def _endpoints(edge: Edge, settings: Settings, stack: Stack) -> list[Check]:
-    asked = [("client API", settings.https_port, "/_matrix/client/versions")]
+    asked = [("client API", settings.https_port, CLIENT_VERSIONS)]
     if settings.federation:
-        asked.append(("federation API", settings.federation_port, VERSION))
+        asked.append(("federation API", settings.federation_port, FEDERATION_VERSION))
         if settings.discovery == "wellknown":
-            asked.append(("server discovery", settings.https_port, DOCUMENT))
-    asked.append(("client discovery", settings.https_port, "/.well-known/matrix/client"))
+            asked.append(("server discovery", settings.https_port, SERVER_DOCUMENT))
+    asked.append(("client discovery", settings.https_port, CLIENT_DOCUMENT))
     checks = []
     for what, port, path in asked:
         answer = edge.get(port, path)
@@ -114,23 +115,24 @@ def _endpoints(edge: Edge, settings: Settings, stack: Stack) -> list[Check]:
     return checks
 
 
-def _federation(edge: Edge, settings: Settings, stack: Stack) -> list[Check]:
+def _federation(edge: Edge, settings: Settings) -> list[Check]:
     """Return whether other homeservers find this one by its name, seen from here."""
     # A name of one label is one of this machine or its network.
     if not settings.federation or "." not in settings.server_name:
         return []
     way = discover(settings.server_name, settings.dns_servers, edge.ca_file)
-    expected = (settings.federation_address.partition(":")[0], int(settings.federation_address.rpartition(":")[2]))
-    works = way.works and (way.host, way.port) == expected
+    is_here = f"{way.host}:{way.port}" == settings.federation_address
     seen = f"{settings.server_name} -> {way.host}:{way.port} ({way.by})"
-    if not works:
-        seen += f": {way.answer.text}" if not way.works else f", and this stack is {settings.federation_address}"
+    if not way.works:
+        seen += f": {way.answer.text}"
+    elif not is_here:
+        seen += f", and this stack is {settings.federation_address}"
     return [
         Check(
             what="found by others",
-            works=works,
+            works=way.works and is_here,
             seen=seen,
-            remedy=f"the DNS records: make outputs STACK={stack.name} (dnsRecords)",
+            remedy="docs/federation.md says which records and open ports it takes",
             matters=False,
         )
     ]

@@ -14,7 +14,8 @@ from docker.models.containers import Container
 
 from components.container import LABEL_ROLE
 from config.catalogue import is_built
-from config.settings import LOCALHOST, Settings, parse
+from config.endpoints import CLIENT_VERSIONS
+from config.settings import LOCALHOST, LOOPBACK, Settings, parse
 from config.stack_images import images_of, origins_text
 from ops import command, docker_host, engine, host_power, images, metadata_tokens, ownership, pull, server_name
 from ops.certificate import Renewal, renewal
@@ -95,7 +96,7 @@ def edge_of(stack: Stack, settings: Settings, found: Renewal | None) -> Edge:
     Encrypt's staging, one of somebody's own), so is what the ACME client says it serves.
     """
     everywhere = settings.bind_address == "0.0.0.0"  # noqa: S104
-    address = (stack.outputs().get("publicIp") or "127.0.0.1") if everywhere else settings.bind_address
+    address = (stack.outputs().get("publicIp") or LOOPBACK) if everywhere else settings.bind_address
     if found:
         trusted = settings.extra_ca + ("" if found.issued and settings.acme.publicly_trusted else found.chain)
         return Edge(host=settings.matrix_host, address=address, ca_file=None, trusted=trusted)
@@ -117,7 +118,6 @@ def _make_stack(stack: Stack) -> None:
                 raise StepFailed(
                     step=f"stack {stack.name}",
                     reason=f"{stack.config_file.name} does not exist",
-                    log=None,
                     remedy=f"write it; {example.name} is one to start from",
                 )
             shutil.copyfile(example, stack.config_file)
@@ -176,7 +176,6 @@ def _wait_until_healthy(client: docker.DockerClient, stack: Stack) -> None:
                 reason="\n".join(
                     [", ".join(f"{each.name} is {engine.health(each)}" for each in waiting), *log.splitlines()]
                 ),
-                log=None,
                 remedy=f"docker logs {worst.name} shows more; make status STACK={stack.name} says what else is wrong",
             )
         time.sleep(1)
@@ -191,13 +190,12 @@ def _has_ended_well(container: Container) -> bool:
 def _wait_until_it_serves(stack: Stack, settings: Settings) -> None:
     with stack.docker_client() as client:
         edge = edge_of(stack, settings, renewal(client, stack.name, settings))
-    answer = edge.wait(settings.https_port, "/_matrix/client/versions", _READY_SECONDS)
+    answer = edge.wait(settings.https_port, CLIENT_VERSIONS, _READY_SECONDS)
     if not answer.json().get("versions"):
         name = settings.matrix_host if settings.matrix_host != LOCALHOST else "this machine"
         raise StepFailed(
             step="Homeserver answers over TLS",
             reason=f"{settings.homeserver_url} on {name}: {answer.status or ''} {answer.text[:200]}".strip(),
-            log=None,
             remedy=f"make status STACK={stack.name} says which part does not work",
         )
 

@@ -53,12 +53,16 @@ VALUES = {
 # imageSource and registryPrefix need a registry that has the images, and imageOrigins one that has them elsewhere
 # (tests/registry); homeserver is in test_change_homeserver.py, dendriteRegistrationSecret in test_lifecycle.py. A
 # changed synapseRegistrarPassword makes `make up` fail, as the table says. What a monitored stack changes is more than
-# the table says of one that is not.
+# the table says of one that is not. What concerns federation is changed in tests/federation.
 ELSEWHERE = {
     "imageSource",
     "registryPrefix",
     "imageOrigins",
     "homeserver",
+    "discovery",
+    "federationPrivateRanges",
+    "extraCa",
+    "dnsServers",
     "monitoring",
     "prometheusPort",
     "dendriteRegistrationSecret",

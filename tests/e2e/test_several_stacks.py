@@ -60,7 +60,7 @@ def test_a_subnet_that_is_taken_is_named_with_who_has_it(tmp_path_factory: pytes
     three = stack("three-test", tmp_path_factory, 22280, "10.89.76.128/25")
     try:
         text = three.make("up", check=False).stderr
-        assert "subnet 10.89.76.128/25 overlaps with 10.89.76.128/25 of the network matrix-one-test-backend" in text
+        assert "subnet 10.89.76.128/25 overlaps with 10.89.76.128/27 of the network matrix-one-test-backend" in text
         assert "matrix-one-test-edge" not in text, "the other half is not in the way"
         assert "pulumi config set subnet" in text
         assert three.left_in_the_docker_engine() == []

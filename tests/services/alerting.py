@@ -18,9 +18,10 @@ import yaml
 from docker.models.containers import Container
 
 from components.services.alert_relay.component import USER as RELAY
-from components.services.alert_relay.render import render_program, render_receivers
+from components.services.alert_relay.render import render_receivers
 from components.services.alertmanager.component import USER as ALERTMANAGER
 from components.services.alertmanager.render import AlertmanagerConfig, render_command, render_files
+from components.templates import program
 from config.alerts import RuleFile, all_rules, render_rules
 from config.settings import Settings
 from config.tiers import TIERS, ServiceName
@@ -174,7 +175,7 @@ def start_relay(
 ) -> Container:
     volume = bench.volume(
         {
-            "relay.py": render_program(),
+            "relay.py": program("alert_relay", "relay.py"),
             "secrets/receivers.json": render_receivers(config.alerting, "example.com", secrets),
             "ca.pem": authority.cert_pem.bytes().decode(),
         },

@@ -140,3 +140,15 @@ print("---KEY---")
 print(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
     serialization.NoEncryption()).decode(), end="")
 """
+
+
+@pytest.fixture(scope="module")
+def network(bench: Bench) -> Network:
+    """A network of the file's own."""
+    return bench.network()
+
+
+@pytest.fixture(scope="module")
+def asker(bench: Bench, network: Network) -> Container:
+    """A container in that network, to ask the others from."""
+    return bench.container("toolbox", ["busybox", "sleep", "3600"], network=network.name, user="1000")

@@ -54,16 +54,6 @@ def until(check: Callable[[], Any], container: Container, seconds: float = 60) -
         time.sleep(0.5)
 
 
-@pytest.fixture(scope="module")
-def network(bench: Bench) -> Network:
-    return bench.network()
-
-
-@pytest.fixture(scope="module")
-def asker(bench: Bench, network: Network) -> Container:
-    return bench.container("toolbox", ["busybox", "sleep", "3600"], network=network.name, user="1000")
-
-
 def start(bench: Bench, network: Network, name: ImageName, alias: str, command: list[str], **options: Any) -> Container:  # noqa: ANN401
     """Start a service under the name by which the others know it."""
     container = bench.container(name, command, network_mode="none", **options)

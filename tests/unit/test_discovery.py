@@ -8,10 +8,11 @@ from unittest import mock
 
 import pytest
 
+from config.endpoints import FEDERATION_VERSION, SERVER_DOCUMENT
 from ops import discovery
 from ops.service import Answer
 
-DOCUMENT = ("example.com", 443, discovery.DOCUMENT)
+DOCUMENT = ("example.com", 443, SERVER_DOCUMENT)
 VERSION = Answer(status=200, text='{"server": {"name": "Conduit"}}')
 
 
@@ -59,5 +60,5 @@ def test_discovery_follows_the_specification(
     ):
         way = discovery.discover("example.com", ["192.0.2.53"], None)
     assert (way.name, way.host, way.port) == expected
-    assert asked[-1] == (*expected, discovery.VERSION)
+    assert asked[-1] == (*expected, FEDERATION_VERSION)
     assert way.works

@@ -22,7 +22,8 @@ from components.container import (
 from components.platform import Platform
 from components.seed import Seed, SeedArgs
 from components.services.alert_relay.relay import PORT
-from components.services.alert_relay.render import render_program, render_receivers
+from components.services.alert_relay.render import render_receivers
+from components.templates import program
 from components.trust import trust_environment, trust_files
 
 USER: Final = 2320
@@ -61,7 +62,7 @@ class AlertRelay(pulumi.ComponentResource):
                 host=platform.host,
                 owner=USER,
                 files={
-                    "relay.py": render_program(),
+                    "relay.py": program("alert_relay", "relay.py"),
                     "secrets/receivers.json": pulumi.Output.secret(receivers),
                     **trust_files(settings),
                 },

@@ -4,15 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from config.alert_settings import SECRETS_OF, AlertSettings
-
-
-def render_program() -> str:
-    """Return the program that takes Alertmanager's notifications."""
-    return (Path(__file__).parent / "relay.py").read_text(encoding="utf-8")
 
 
 def render_receivers(alerting: AlertSettings, server: str, secrets: Mapping[str, str]) -> str:

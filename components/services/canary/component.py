@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final, Literal, final
 
 import pulumi
@@ -21,6 +20,7 @@ from components.container import (
 )
 from components.platform import Platform
 from components.seed import Seed, SeedArgs
+from components.templates import program
 from config.scraping import ScrapeJob
 
 USER: Final = 2390
@@ -57,7 +57,7 @@ class Canary(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         platform = args.platform
         files: dict[str, pulumi.Input[str]] = {
-            PROGRAM: program(),
+            PROGRAM: program("canary", PROGRAM),
             "secrets/password": args.password,
             "secrets/registration": args.registration,
         }
@@ -89,8 +89,3 @@ class Canary(pulumi.ComponentResource):
         )
         self.job = ScrapeJob(name="canary", address=f"{ALIAS}:{PORT}")
         self.register_outputs({"container": self.container.name})
-
-
-def program() -> str:
-    """Return the program that runs in the container."""
-    return (Path(__file__).parent / PROGRAM).read_text(encoding="utf-8")

@@ -10,7 +10,7 @@ from typing import Final, final
 import pulumi
 import pulumi_tls as tls
 
-from config.settings import LOCALHOST, Settings
+from config.settings import LOCALHOST, LOOPBACK, Settings
 
 _CA_YEARS: Final = 10
 _LEAF_DAYS: Final = 180
@@ -71,7 +71,7 @@ class Certificates(pulumi.ComponentResource):
             private_key_pem=key_pem,
             subject=tls.CertRequestSubjectArgs(common_name=settings.matrix_host),
             dns_names=names,
-            ip_addresses=sorted({"127.0.0.1", settings.bind_address} - {"0.0.0.0"}),  # noqa: S104 (not an address)
+            ip_addresses=sorted({LOOPBACK, settings.bind_address} - {"0.0.0.0"}),  # noqa: S104 (not an address)
             opts=pulumi.ResourceOptions(parent=self),
         )
         leaf = tls.LocallySignedCert(

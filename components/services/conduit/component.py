@@ -24,6 +24,7 @@ from components.platform import Platform
 from components.seed import Seed, SeedArgs
 from components.services.conduit.render import ConduitConfig, render_files
 from components.trust import trust_environment, trust_files
+from config.endpoints import CLIENT_VERSIONS
 from config.homeservers import HOMESERVERS
 
 FACTS: Final = HOMESERVERS["conduit"]
@@ -82,7 +83,7 @@ class Conduit(pulumi.ComponentResource):
                     *platform.inside,
                 ],
                 dns=platform.settings.dns_servers,
-                health=http_probe(FACTS.port, "/_matrix/client/versions"),
+                health=http_probe(FACTS.port, CLIENT_VERSIONS),
                 # It finishes open requests for up to 30 s after SIGTERM.
                 grace_seconds=40,
             ),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final, final
 
 import pulumi
@@ -20,6 +19,7 @@ from components.container import (
 )
 from components.platform import Platform
 from components.seed import Seed, SeedArgs
+from components.templates import program
 
 USER: Final = 0
 """The Docker engine's files are root's alone. It has none of root's rights but to read the kernel's log."""
@@ -49,7 +49,7 @@ class Facts(pulumi.ComponentResource):
         super().__init__("matrix:service:Facts", name, {}, opts)
         child = pulumi.ResourceOptions(parent=self)
         platform, settings = args.platform, args.platform.settings
-        seed = Seed(name, SeedArgs(host=platform.host, owner=USER, files={PROGRAM: program()}), child)
+        seed = Seed(name, SeedArgs(host=platform.host, owner=USER, files={PROGRAM: program("facts", PROGRAM)}), child)
         self.container = service_container(
             name,
             platform.host,
@@ -79,8 +79,3 @@ class Facts(pulumi.ComponentResource):
             wait_timeout=after(seed.one_shot, platform.probe.one_shot, seconds=60),
         )
         self.register_outputs({"container": self.container.name})
-
-
-def program() -> str:
-    """Return the program that runs in the container."""
-    return (Path(__file__).parent / PROGRAM).read_text(encoding="utf-8")

@@ -23,7 +23,8 @@ from components.container import (
 )
 from components.platform import Platform
 from components.seed import Seed, SeedArgs
-from components.services.synapse.render import SynapseConfig, register_token_script, render_files
+from components.services.synapse.render import SynapseConfig, render_files
+from components.templates import program
 from components.trust import trust_environment, trust_files
 from config.homeservers import HOMESERVERS
 from config.scraping import HOMESERVER_ALIAS, ScrapeJob
@@ -112,7 +113,7 @@ class Synapse(pulumi.ComponentResource):
                 host=platform.host,
                 owner=REGISTRAR_USER,
                 files={
-                    "register_token.py": register_token_script(),
+                    "register_token.py": program("synapse", "register_token.py"),
                     "secrets/registration_shared_secret": args.registration_secret,
                     "secrets/registrar_password": args.registrar_password,
                     "secrets/registration_token": token,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import final
 
 from components.templates import render
@@ -55,8 +54,3 @@ def render_files(config: SynapseConfig) -> Mapping[str, str]:
         "log.yaml": render("synapse", "log.yaml"),
         "start.sh": render("synapse", "start.sh"),
     }
-
-
-def register_token_script() -> str:
-    """Return the program that makes the registration token known to Synapse, whose tokens live in its database."""
-    return (Path(__file__).parent / "register_token.py").read_text(encoding="utf-8")

@@ -321,6 +321,8 @@ class SystemContainers(Hypervisor):
 
     def filter(self, instance_id: str, rules: Sequence[IngressRule]) -> None:
         """Enforce the rules of security groups in the guest's network namespace, where it cannot undo them unseen."""
+        if instance_id not in self._machines:
+            return  # it was released while its rules were being revoked
         machine = self._machine(instance_id)
         machine.rules = tuple(rules)
         if self._is_running(machine):
