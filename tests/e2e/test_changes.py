@@ -53,7 +53,8 @@ VALUES = {
 # imageSource and registryPrefix need a registry that has the images, and imageOrigins one that has them elsewhere
 # (tests/registry); homeserver is in test_change_homeserver.py, dendriteRegistrationSecret in test_lifecycle.py. A
 # changed synapseRegistrarPassword makes `make up` fail, as the table says. What a monitored stack changes is more than
-# the table says of one that is not. What concerns federation is changed in tests/federation.
+# the table says of one that is not. What concerns federation is changed in tests/federation; what concerns ACME needs a
+# CA, which tests/services has.
 ELSEWHERE = {
     "imageSource",
     "registryPrefix",
@@ -63,6 +64,11 @@ ELSEWHERE = {
     "federationPrivateRanges",
     "extraCa",
     "dnsServers",
+    "certificates",
+    "acmeDirectory",
+    "acmeEmail",
+    "alidnsAccessKey",
+    "acmeBinding",
     "monitoring",
     "prometheusPort",
     "dendriteRegistrationSecret",
