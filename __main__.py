@@ -12,6 +12,7 @@ from components.platform import Platform
 from components.services.acme import Acme, AcmeArgs
 from components.services.certificates import Certificates, CertificatesArgs
 from components.services.conduit import Conduit, ConduitArgs
+from components.services.coturn import Coturn, CoturnArgs
 from components.services.dendrite import Dendrite, DendriteArgs
 from components.services.nginx import NGINX_URL, NGINX_USER, Nginx, NginxArgs
 from components.services.redis import Redis, RedisArgs
@@ -31,13 +32,20 @@ def main() -> None:
         else None
     )
     token = secret("registrationToken") if settings.registration_by_token else None
+    turn_secret = secret("turnSecret") if settings.calls.turn else None
     homeserver: Conduit | Dendrite | Synapse
     if settings.homeserver == "conduit":
-        homeserver = Conduit("conduit", ConduitArgs(platform=platform, registration_token=token), platform.options)
+        homeserver = Conduit(
+            "conduit",
+            ConduitArgs(platform=platform, registration_token=token, turn_secret=turn_secret),
+            platform.options,
+        )
     elif settings.homeserver == "dendrite":
         homeserver = Dendrite(
             "dendrite",
-            DendriteArgs(platform=platform, registration_secret=secret("dendriteRegistrationSecret")),
+            DendriteArgs(
+                platform=platform, registration_secret=secret("dendriteRegistrationSecret"), turn_secret=turn_secret
+            ),
             platform.options,
         )
     else:
@@ -52,6 +60,7 @@ def main() -> None:
                 registrar_password=secret("synapseRegistrarPassword"),
                 redis_address=redis.address if redis else None,
                 redis_password=secret("redisPassword") if redis else None,
+                turn_secret=turn_secret,
             ),
             platform.options,
         )
@@ -76,6 +85,8 @@ def main() -> None:
         ),
         platform.options,
     )
+    if turn_secret is not None:
+        Coturn("coturn", CoturnArgs(platform=platform, secret=turn_secret), platform.options)
     monitoring(
         MonitoringArgs(platform=platform, certificates=certificates, homeserver=homeserver, nginx=nginx, redis=redis)
     )

@@ -34,6 +34,7 @@ ImageName = Literal[
     "alertmanager",
     "python",
     "acme",
+    "coturn",
 ]
 ImageSource = Literal["registry", "packages"]
 
@@ -178,6 +179,14 @@ CATALOGUE: Final[Mapping[ImageName, CatalogueEntry]] = MappingProxyType(
                 recipe=True,
                 built_from="base",
                 package_version="0.25.0",
+            ),
+            CatalogueEntry(
+                name="coturn",
+                version="4.6.2",
+                reference="docker.io/coturn/coturn:4.6.2-r12",
+                recipe=True,
+                built_from="base",
+                package_version="4.6.1",
             ),
             CatalogueEntry(
                 # What runs in it is part of this project and comes in a config volume.

@@ -14,9 +14,10 @@ from typing import Any, Final, Literal, final
 
 import pulumi
 
-from config import acme, alert_parsing, alert_settings, cloud, parsing
+from config import acme, alert_parsing, alert_settings, calls, cloud, parsing
 from config.acme import AcmeSettings, CertificateSource
 from config.alert_settings import AlertSettings, Receiver, tells
+from config.calls import CallSettings
 from config.catalogue import ImageSource
 from config.cloud import CloudSettings
 from config.errors import ConfigError, Problem, problem
@@ -45,6 +46,7 @@ class Settings:
     cloud: CloudSettings | None
     """None on a local stack."""
     acme: AcmeSettings
+    calls: CallSettings
     alerting: AlertSettings
     target: Target = key(parsing.one_of(*TARGETS))
     tier: TierName = key(parsing.one_of(*TIER_NAMES))
@@ -100,6 +102,19 @@ class Settings:
         return (self.http_port, self.https_port, *((self.federation_port,) if self.federation else ()))
 
     @property
+    def relay_ports(self) -> tuple[tuple[str, str], ...]:
+        """The ports of the TURN server: protocol, and first and last port with a slash between them."""
+        if not self.calls.turn:
+            return ()
+        asked, relays = self.calls.turn_port, self.calls.turn_ports
+        return (("udp", f"{asked}/{asked}"), ("tcp", f"{asked}/{asked}"), ("udp", f"{relays[0]}/{relays[-1]}"))
+
+    @property
+    def turn_uris(self) -> tuple[str, ...]:
+        """Where clients find the TURN server; nowhere where there is none."""
+        return calls.uris(self.matrix_host, self.calls.turn_port) if self.calls.turn else ()
+
+    @property
     def prometheus_url(self) -> str:
         """Where Prometheus is opened, on the machine of the Docker engine or through a tunnel to it."""
         return f"http://{LOOPBACK}:{self.prometheus_port}"
@@ -136,7 +151,13 @@ class Settings:
 
 
 KEYS: Final[Mapping[str, Key]] = MappingProxyType(
-    {**keys_of(Settings), **keys_of(AcmeSettings), **keys_of(AlertSettings), **keys_of(CloudSettings)}
+    {
+        **keys_of(Settings),
+        **keys_of(CallSettings),
+        **keys_of(AcmeSettings),
+        **keys_of(AlertSettings),
+        **keys_of(CloudSettings),
+    }
 )
 
 _Condition = Callable[[Mapping[str, object]], bool]
@@ -189,6 +210,7 @@ SECRET_KEYS: Final[Mapping[str, SecretKey]] = MappingProxyType(
         "synapseFormSecret": SecretKey(parse=parsing.secret, needed=_on_synapse),
         "synapseRegistrarPassword": SecretKey(parse=parsing.secret, needed=_on_synapse),
         "dendriteRegistrationSecret": SecretKey(parse=parsing.secret, needed=_on_dendrite),
+        "turnSecret": SecretKey(parse=parsing.secret, needed=calls.needs_secret),
         "canaryPassword": SecretKey(parse=parsing.secret, needed=_has_canary),
         "alidnsAccessKey": SecretKey(
             parse=acme.id_and_secret,
@@ -325,13 +347,14 @@ def _missing_secret(stack: str, name: str, each: SecretKey) -> Problem:
 
 
 _OTHER_PORTS: Final = MappingProxyType(
-    {"httpPort": "80", "httpsPort": "443", "federationPort": "8448", "prometheusPort": "9090"}
+    {"httpPort": "80", "httpsPort": "443", "federationPort": "8448", "prometheusPort": "9090", "turnPort": "3478"}
 )
 
 
 def _port_problems(values: Mapping[str, object]) -> list[Problem]:
     names = ["httpPort", "httpsPort"] + (["federationPort"] if values.get("federation") is True else [])
     names += ["prometheusPort"] if values.get("monitoring") in {"lite", "full"} else []
+    names += ["turnPort"] if values.get("turn") is True else []
     problems = []
     for index, name in enumerate(names):
         same = [other for other in names[:index] if other in values and values.get(name) == values[other]]
@@ -380,6 +403,7 @@ def parse(stack: str, texts: Mapping[str, str], sealed: Collection[str]) -> Sett
     problems += _port_problems(values)
     problems += _monitoring_problems(values)
     problems += acme.problems(values)
+    problems += calls.problems(values)
     problems += alert_settings.problems(values)
     if target == "aliyun":
         problems += cloud.problems(values)
@@ -391,6 +415,7 @@ def parse(stack: str, texts: Mapping[str, str], sealed: Collection[str]) -> Sett
         stack=stack,
         cloud=CloudSettings(**_arguments(CloudSettings, values)) if target == "aliyun" else None,
         acme=AcmeSettings(bound=bool(texts.get("acmeBinding")), **_arguments(AcmeSettings, values)),
+        calls=CallSettings(**_arguments(CallSettings, values)),
         alerting=AlertSettings(**_arguments(AlertSettings, values)),
         **_arguments(Settings, values),
     )

@@ -24,6 +24,8 @@ def images_of(settings: Settings) -> tuple[ImageName, ...]:
         names.append("python")
     if settings.certificates != "self-signed":
         names.append("acme")
+    if settings.calls.turn:
+        names.append("coturn")
     if settings.image_source == "packages":
         names.insert(0, "base")
     return tuple(names)
