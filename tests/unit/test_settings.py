@@ -111,6 +111,7 @@ WRONG_SECRETS = {
     "synapseRegistrarPassword": ["short", "x" * 129],
     "dendriteRegistrationSecret": ["short", 'has"quotes"inside"it'],
     "canaryPassword": ["short"],
+    "turnSecret": ["short"],
     "alidnsAccessKey": ["LTAI-without-secret", ":secret", "id:", "id :secret"],
     "acmeBinding": ["kid", "kid:", "a:b:c"],
     "dingtalkAddress": [
@@ -369,6 +370,7 @@ def test_any_text_is_either_accepted_or_its_key_is_named(texts: dict[str, str]) 
     except ConfigError as error:
         named = {problem.key.removeprefix("matrix:") for problem in error.problems}
         together = {"httpPort", "httpsPort", "federationPort", "monitoring", "smtpHost", "smtpFrom", "smtpTo"}
+        together |= {"turnPort", "turnPorts", "turnAddress", "turnPrivateRanges"}
         assert named <= {*texts, *together}
 
 
