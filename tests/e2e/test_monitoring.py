@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -129,6 +130,21 @@ def test_nothing_of_it_changes_at_the_next_run(stack: Deployed) -> None:
     stack.deployment.pulumi("preview", "--expect-no-changes", "--refresh")
 
 
+def test_status_tells_people_and_machines_the_same_with_what_was_measured(stack: Deployed) -> None:
+    lines = stack.deployment.make("status").stdout.splitlines()
+    told = json.loads(stack.deployment.make("status", JSON="1").stdout)
+    assert "\x1b" not in "".join(lines), "no colours when piped"
+    assert (told["version"], told["stack"], told["works"]) == (1, stack.deployment.stack, True)
+    shown = [re.split(r"  +", line, maxsplit=2)[1] for line in lines if "-> " not in line]
+    assert shown == [check["what"] for check in told["checks"]]
+    states = {check["what"]: check["state"] for check in told["checks"]}
+    # A full disk of this machine would be a true warning.
+    assert {
+        what: state for what, state in states.items() if state != "ok" and not what.lower().startswith("disk")
+    } == {}
+    assert {"containers", "health", "measured", "disk", "writes", "certificate"} <= set(states)
+
+
 def becomes(stack: Deployed, status: int, word: str, seconds: float = 120) -> None:
     """Wait until machines are told so."""
     deadline = time.monotonic() + seconds
@@ -146,6 +162,11 @@ def test_machines_are_told_whether_all_is_well(stack: Deployed) -> None:
     becomes(stack, 200, "ok")
     homeserver.stop(timeout=30)
     becomes(stack, 503, "failing", 5)
+    status = stack.deployment.make("status", check=False, JSON="1")
+    assert status.returncode != 0
+    told = {check["what"]: check for check in json.loads(status.stdout)["checks"]}
+    assert told["health"]["state"] == told[homeserver.name]["state"] == "fail"
+    assert "docker logs" in told[homeserver.name]["remedy"]
     homeserver.start()
     becomes(stack, 200, "ok")
     canary.stop()

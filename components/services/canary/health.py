@@ -20,7 +20,7 @@ from http import HTTPStatus
 from http.client import HTTPException
 from pathlib import Path
 from typing import Final
-from urllib import request
+from urllib import error, request
 
 LOOK_SECONDS: Final = 15
 """Between two looks at everything."""
@@ -62,9 +62,17 @@ def edge(address: str, host: str, ca_file: Path) -> Part:
 
 
 def homeserver(url: str) -> Part:
-    """Return whether the homeserver answers; raises OSError or ValueError when it does not."""
-    with request.urlopen(f"{url}/_matrix/client/versions", timeout=ANSWER_SECONDS) as answer:  # noqa: S310 (internal)
-        works = bool(json.load(answer).get("versions"))
+    """Return whether the homeserver answers.
+
+    Raises:
+        OSError, ValueError, HTTPException: it says something else.
+
+    """
+    try:
+        with request.urlopen(f"{url}/_matrix/client/versions", timeout=ANSWER_SECONDS) as answer:  # noqa: S310 (internal)
+            works = bool(json.load(answer).get("versions"))
+    except error.URLError as failure:
+        return Part(works=False, seen=f"no answer: {failure.reason}")
     return Part(works=works, seen="answers" if works else "answers something else")
 
 
