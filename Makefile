@@ -28,7 +28,9 @@ preview: toolchain ## show what `make up` would change; SUMMARY=file BASE=ref fo
 price: toolchain ## what a stack on Aliyun costs; asked of Aliyun where there is an access key
 	@$(OPS) ops.price --stack $(STACK)
 
-status: toolchain ## what works, what does not, what to do
+# As for REPLACE.
+status: export MATRIX_STATUS_JSON = $(if $(findstring command,$(origin JSON)),$(JSON))
+status: toolchain ## what works, what does not, what to do; JSON=1 for machines
 	@$(OPS) ops.status --stack $(STACK)
 
 outputs: toolchain ## the stack's outputs as JSON, secrets masked

@@ -108,6 +108,8 @@ def _inside(args: MonitoringArgs, node: NodeExporter) -> list[ScrapeJob]:
             register_by=facts.canary_by,
             registration=secret(facts.canary_secret),
             password=secret("canaryPassword"),
+            edge=args.nginx.client_address,
+            ca_pem=edge_authorities(settings, args.certificates.ca_pem),
         )
         jobs.append(Canary("canary", canary, options).job)
     return jobs

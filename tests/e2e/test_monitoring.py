@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -11,6 +12,7 @@ from urllib import error, parse, request
 import pytest
 
 from components.container import LABEL_ROLE
+from ops import engine
 from tests.e2e.deployed import Deployed, brought_up
 from tests.e2e.deployment import Deployment
 
@@ -126,3 +128,56 @@ def test_prometheus_is_reached_on_loopback_only(stack: Deployed) -> None:
 
 def test_nothing_of_it_changes_at_the_next_run(stack: Deployed) -> None:
     stack.deployment.pulumi("preview", "--expect-no-changes", "--refresh")
+
+
+def test_status_tells_people_and_machines_the_same_with_what_was_measured(stack: Deployed) -> None:
+    lines = stack.deployment.make("status").stdout.splitlines()
+    told = json.loads(stack.deployment.make("status", JSON="1").stdout)
+    assert "\x1b" not in "".join(lines), "no colours when piped"
+    assert (told["version"], told["stack"], told["works"]) == (1, stack.deployment.stack, True)
+    shown = [re.split(r"  +", line, maxsplit=2)[1] for line in lines if "-> " not in line]
+    assert shown == [check["what"] for check in told["checks"]]
+    states = {check["what"]: check["state"] for check in told["checks"]}
+    # A full disk of this machine would be a true warning.
+    assert {
+        what: state for what, state in states.items() if state != "ok" and not what.lower().startswith("disk")
+    } == {}
+    assert {"containers", "health", "measured", "disk", "writes", "certificate"} <= set(states)
+
+
+def becomes(stack: Deployed, status: int, word: str, seconds: float = 120) -> None:
+    """Wait until machines are told so."""
+    deadline = time.monotonic() + seconds
+    while True:
+        answer = stack.matrix.ask("GET", "/health")
+        if (answer.status_code, answer.json()) == (status, {"status": word}):
+            return
+        assert time.monotonic() < deadline, f"{answer.status_code} {answer.text}"
+        time.sleep(1)
+
+
+def test_machines_are_told_whether_all_is_well(stack: Deployed) -> None:
+    nginx, canary = stack.deployment.container("nginx"), stack.deployment.container("canary")
+    homeserver = stack.deployment.container(stack.homeserver)
+    becomes(stack, 200, "ok")
+    homeserver.stop(timeout=30)
+    becomes(stack, 503, "failing", 5)
+    status = stack.deployment.make("status", check=False, JSON="1")
+    assert status.returncode != 0
+    told = {check["what"]: check for check in json.loads(status.stdout)["checks"]}
+    assert told["health"]["state"] == told[homeserver.name]["state"] == "fail"
+    assert "docker logs" in told[homeserver.name]["remedy"]
+    homeserver.start()
+    becomes(stack, 200, "ok")
+    canary.stop()
+    becomes(stack, 503, "unknown", 10)
+    nginx.reload()
+    assert engine.health(nginx) == "healthy", "it is not its fault"
+    canary.start()
+    becomes(stack, 200, "ok")
+
+
+def test_what_watches_the_disk_reads_nothing_of_it(stack: Deployed) -> None:
+    code, output = stack.deployment.container("canary").exec_run(["/probe/busybox", "ls", "/fs/data"])
+    assert code != 0
+    assert b"Permission denied" in output
