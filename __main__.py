@@ -77,7 +77,14 @@ def main() -> None:
         platform.options,
     )
     monitoring(
-        MonitoringArgs(platform=platform, certificates=certificates, homeserver=homeserver, nginx=nginx, redis=redis)
+        MonitoringArgs(
+            platform=platform,
+            certificates=certificates,
+            acme=acme,
+            homeserver=homeserver,
+            nginx=nginx,
+            redis=redis,
+        )
     )
     ca_pem = settings.extra_ca if acme else certificates.ca_pem
     export(StackOutputs(platform=platform, ca_pem=ca_pem, registration_token=token))

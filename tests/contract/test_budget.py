@@ -22,6 +22,10 @@ SHIM = 13
 """MiB resident: the process that stands between containerd and each running container."""
 
 
+ACME = {"certificates": "acme-http", "acmeDirectory": "https://ca.example.com/directory"}
+"""One container more than with the stack's own CA."""
+
+
 def combinations() -> Iterator[tuple[TierName, str, str, str]]:
     for tier, homeserver, redis in itertools.product(TIER_NAMES, HOMESERVERS, ("true", "false")):
         for level in {"off", "lite", LEVEL_OF_TIER[tier]}:
@@ -30,7 +34,7 @@ def combinations() -> Iterator[tuple[TierName, str, str, str]]:
 
 @pytest.mark.parametrize(("tier", "homeserver", "redis", "level"), sorted(combinations()))
 def test_everything_fits_the_machine(tier: TierName, homeserver: str, redis: str, level: str) -> None:
-    stack = {**LOCAL, "tier": tier, "homeserver": homeserver, "redis": redis, "monitoring": level}
+    stack = {**LOCAL, "tier": tier, "homeserver": homeserver, "redis": redis, "monitoring": level, **ACME}
     recording = record(stack if level == "off" else {**stack, "alerts": "wecom"}, SECRETS)
     running = {each.name: int(each.inputs["memory"]) for each in services(recording)}
     # As many one-shots as may run at the same time, the largest of them.
