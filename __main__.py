@@ -7,16 +7,14 @@ import sys
 from types import TracebackType
 
 from components.docker_location import docker_location
+from components.homeserver import homeserver
 from components.monitoring import MonitoringArgs, monitoring
 from components.platform import Platform
 from components.services.acme import Acme, AcmeArgs
 from components.services.certificates import Certificates, CertificatesArgs
-from components.services.conduit import Conduit, ConduitArgs
 from components.services.coturn import Coturn, CoturnArgs
-from components.services.dendrite import Dendrite, DendriteArgs
 from components.services.nginx import NGINX_URL, NGINX_USER, Nginx, NginxArgs
 from components.services.redis import Redis, RedisArgs
-from components.services.synapse import Synapse, SynapseArgs
 from components.stack_outputs import StackOutputs, export
 from config.settings import load, secret
 
@@ -26,44 +24,11 @@ def main() -> None:
     settings = load(os.environ)
     platform = Platform(settings, docker_location(settings))
     certificates = Certificates("certificates", CertificatesArgs(settings=settings))
-    redis = (
-        Redis("redis", RedisArgs(platform=platform, password=secret("redisPassword")), platform.options)
-        if settings.redis
-        else None
-    )
+    redis = None
+    if settings.redis:
+        redis = Redis("redis", RedisArgs(platform=platform, password=secret("redisPassword")), platform.options)
     token = secret("registrationToken") if settings.registration_by_token else None
-    turn_secret = secret("turnSecret") if settings.calls.turn else None
-    homeserver: Conduit | Dendrite | Synapse
-    if settings.homeserver == "conduit":
-        homeserver = Conduit(
-            "conduit",
-            ConduitArgs(platform=platform, registration_token=token, turn_secret=turn_secret),
-            platform.options,
-        )
-    elif settings.homeserver == "dendrite":
-        homeserver = Dendrite(
-            "dendrite",
-            DendriteArgs(
-                platform=platform, registration_secret=secret("dendriteRegistrationSecret"), turn_secret=turn_secret
-            ),
-            platform.options,
-        )
-    else:
-        homeserver = Synapse(
-            "synapse",
-            SynapseArgs(
-                platform=platform,
-                registration_token=token,
-                registration_secret=secret("synapseRegistrationSecret"),
-                macaroon_secret=secret("synapseMacaroonSecret"),
-                form_secret=secret("synapseFormSecret"),
-                registrar_password=secret("synapseRegistrarPassword"),
-                redis_address=redis.address if redis else None,
-                redis_password=secret("redisPassword") if redis else None,
-                turn_secret=turn_secret,
-            ),
-            platform.options,
-        )
+    server = homeserver(platform, redis, token)
     acme = None
     if settings.certificates != "self-signed":
         args = AcmeArgs(
@@ -79,16 +44,23 @@ def main() -> None:
         "nginx",
         NginxArgs(
             platform=platform,
-            upstream=homeserver.upstream,
+            upstream=server.upstream,
             certificate=certificates.files,
             acme=acme.container if acme else None,
         ),
         platform.options,
     )
-    if turn_secret is not None:
-        Coturn("coturn", CoturnArgs(platform=platform, secret=turn_secret), platform.options)
+    if settings.calls.turn:
+        Coturn("coturn", CoturnArgs(platform=platform, secret=secret("turnSecret")), platform.options)
     monitoring(
-        MonitoringArgs(platform=platform, certificates=certificates, homeserver=homeserver, nginx=nginx, redis=redis)
+        MonitoringArgs(
+            platform=platform,
+            certificates=certificates,
+            acme=acme,
+            homeserver=server,
+            nginx=nginx,
+            redis=redis,
+        )
     )
     ca_pem = settings.extra_ca if acme else certificates.ca_pem
     export(StackOutputs(platform=platform, ca_pem=ca_pem, registration_token=token))

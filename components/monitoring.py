@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import final
 
 from components.platform import Platform
+from components.services.acme import Acme
 from components.services.alert_relay import AlertRelay, AlertRelayArgs
 from components.services.alertmanager import Alertmanager, AlertmanagerArgs
 from components.services.blackbox_exporter import BlackboxExporter, BlackboxExporterArgs
@@ -37,6 +38,7 @@ class MonitoringArgs:
 
     platform: Platform
     certificates: Certificates
+    acme: Acme | None
     homeserver: Conduit | Dendrite | Synapse
     nginx: Nginx
     redis: Redis | None
@@ -63,7 +65,11 @@ def monitoring(args: MonitoringArgs) -> None:
         options,
     )
     alertmanager = _alerting(args)
-    jobs = [node.job, alertmanager.job, *(_inside(args, node) if settings.monitoring == "full" else [])]
+    jobs = [node.job, alertmanager.job]
+    if args.acme is not None:
+        jobs.append(args.acme.job)
+    if settings.monitoring == "full":
+        jobs += _inside(args, node)
     Prometheus(
         "prometheus",
         PrometheusArgs(

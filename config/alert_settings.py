@@ -35,7 +35,7 @@ class AlertSettings:
     """Who is told. ``heartbeat`` is the dead-man's switch: something outside that misses us when we are gone."""
     alert_language: Literal["en", "zh"] = key(parsing.one_of("en", "zh"), "en")
     alert_certificate_days: int = key(parsing.whole_number(1, 60, "days", "14"), "14")
-    """Days before the end of a certificate; a certificate for six days needs about 2."""
+    """Days before the end of a certificate. One for six days is renewed when two are left, so it needs 1."""
     alert_disk_percent: int = key(parsing.whole_number(1, 50, "percent", "15"), "15")
     """Free space of a disk, below which people are told."""
     alert_memory_percent: int = key(parsing.whole_number(50, 99, "percent", "90"), "90")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, final
 
 JobName = Literal[
-    "prometheus", "alertmanager", "node", "blackbox", "cadvisor", "nginx", "redis", "homeserver", "canary"
+    "prometheus", "alertmanager", "node", "blackbox", "acme", "cadvisor", "nginx", "redis", "homeserver", "canary"
 ]
 """The label ``job``, which rules and dashboards select by."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from config.alert_settings import AlertSettings
-from config.alerts.rule import MINUTE, Rule, Text
+from config.alerts.rule import HOUR, MINUTE, Rule, Text
 
 
 def rules(alerting: AlertSettings) -> Sequence[Rule]:
@@ -118,8 +118,26 @@ def rules(alerting: AlertSettings) -> Sequence[Rule]:
             ),
             detail="{{ $labels.instance }}: {{ $value | humanizeDuration }}",
             action=Text(
-                en="`make up` renews a certificate of the stack's own CA; one of your own you replace yourself.",
-                zh="由本栈自有 CA 签发的证书用 `make up` 续期；自备的证书请自行更换。",
+                en="With ACME `make status` says why. A certificate of the stack's own CA is renewed by `make up`.",
+                zh="使用 ACME 时用 `make status` 查看原因；由本栈自有 CA 签发的证书用 `make up` 续期。",
+            ),
+        ),
+        Rule(
+            name="CertificateNotRenewed",
+            group="matrix",
+            severity="warning",
+            # The client renews when a third of the life is left, and comes again within hours after each failure: of a
+            # certificate of six days 42 hours are left when this fires. No threshold of days would do for all lives.
+            expr="acme_certificate_issued == 0\nor time() > acme_certificate_renew_at_timestamp_seconds",
+            lasts=6 * HOUR,
+            needs=("acme",),
+            meaning=Text(
+                en="A new certificate has been due for hours and the CA has not issued it.",
+                zh="新证书早该签发，但 CA 数小时来仍未签发。",
+            ),
+            action=Text(
+                en="`make status` says what went wrong and when the CA is asked next; docs/certificates.md what to do.",
+                zh="用 `make status` 查看失败原因及下次尝试时间；处理办法见 docs/certificates.md。",
             ),
         ),
         Rule(

@@ -50,7 +50,7 @@ INHIBITIONS: Final[Sequence[Inhibition]] = (
     Inhibition(
         source="TargetDown",
         targets=("ContainerUnhealthy",),
-        where={"name": ".+-(prometheus|alertmanager|canary|cadvisor|mtail|.+-exporter)"},
+        where={"name": ".+-(acme|prometheus|alertmanager|canary|cadvisor|mtail|.+-exporter)"},
         because="a part of the monitoring that is ill does not answer either",
     ),
     Inhibition(

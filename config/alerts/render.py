@@ -22,6 +22,8 @@ def parts_of(settings: Settings) -> frozenset[Part]:
     parts = {"off": frozenset[Part](), "lite": _LITE, "full": _FULL}[settings.monitoring]
     if settings.federation:
         parts |= {"federation"}
+    if settings.monitoring != "off" and settings.certificates != "self-signed":
+        parts |= {"acme"}
     if settings.monitoring == "full" and settings.redis:
         parts |= {"redis"}
     if settings.canary:

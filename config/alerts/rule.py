@@ -10,7 +10,9 @@ from typing import Final, Literal, final
 from config.scraping import SCRAPE_INTERVAL
 
 Severity = Literal["critical", "warning", "info", "none"]
-Part = Literal["alertmanager", "blackbox", "cadvisor", "canary", "facts", "federation", "nginx", "node", "redis"]
+Part = Literal[
+    "acme", "alertmanager", "blackbox", "cadvisor", "canary", "facts", "federation", "nginx", "node", "redis"
+]
 """What has to be deployed for a rule to mean anything: a source of metrics, or federation itself."""
 Language = Literal["en", "zh"]
 

@@ -6,6 +6,7 @@ import (
 	"log"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 )
 
@@ -38,8 +39,11 @@ type Client struct {
 	clock   func() time.Time
 	// unwritten is an issued pair that could not be written. It is written before another one is asked for: CAs count.
 	unwritten *issued
+	// switching is held while a pair is installed or a symlink follows, which happens while the CA is asked too.
+	switching sync.Mutex
 	// said is the last thing that was logged, so that waiting does not fill the log.
-	said string
+	said   string
+	saying sync.Mutex
 }
 
 type issued struct {
@@ -57,15 +61,38 @@ func NewClient(folders Folders, config *Config) (*Client, error) {
 	return client, client.begin()
 }
 
-// begin installs the initial pair where no certificate is there, or an older initial one is.
+// begin sees to it that there is something to serve before Nginx starts.
 func (client *Client) begin() error {
+	if err := client.prepare(); err != nil {
+		return err
+	}
+	return TakeTurns(client.folders, client.clock())
+}
+
+// Turn has Nginx read the latest pair, if this is the moment for it.
+func (client *Client) Turn() {
+	client.switching.Lock()
+	defer client.switching.Unlock()
+	if err := TakeTurns(client.folders, client.clock()); err != nil {
+		client.say("Nginx still reads the pair before the latest: %v", err)
+	}
+}
+
+func (client *Client) install(pair *Pair, prefix string) error {
+	client.switching.Lock()
+	defer client.switching.Unlock()
+	return Install(client.folders, pair, prefix, client.clock())
+}
+
+// prepare installs the initial pair where no certificate is there, or an older initial one is.
+func (client *Client) prepare() error {
 	client.state.Abandoned(client.clock())
 	// Whatever a process that was killed left of a challenge.
 	os.RemoveAll(challengeFolder(client.folders))
 	if err := os.MkdirAll(challengeFolder(client.folders), 0o750); err != nil {
 		return err
 	}
-	served, err := Served(client.folders)
+	served, err := Current(client.folders)
 	if err == nil && !served.Initial {
 		return nil
 	}
@@ -77,7 +104,7 @@ func (client *Client) begin() error {
 		return nil
 	}
 	log.Print("serving the initial certificate until the CA has issued one")
-	return Install(client.folders, initial, initialPrefix, client.clock())
+	return client.install(initial, initialPrefix)
 }
 
 // due returns why a certificate has to be asked for; empty: it has not. newKey: the old key is not to be used again.
@@ -102,7 +129,7 @@ func (client *Client) due(served *Pair, now time.Time) (reason string, newKey bo
 // Step does what is to be done now, if anything.
 func (client *Client) Step() {
 	now := client.clock()
-	served, err := Served(client.folders)
+	served, err := Current(client.folders)
 	if err != nil {
 		client.say("what is served cannot be read: %v", err)
 		served = nil
@@ -146,7 +173,7 @@ func (client *Client) attempt(served *Pair, newKey bool) {
 		client.fail(err)
 		return
 	}
-	if err := Install(client.folders, got.pair, issuedPrefix, client.clock()); err != nil {
+	if err := client.install(got.pair, issuedPrefix); err != nil {
 		client.unwritten = got
 		client.fail(fmt.Errorf("the CA has issued a certificate, and it cannot be written: %w", err))
 		return
@@ -189,6 +216,8 @@ func (client *Client) fail(reason error) {
 }
 
 func (client *Client) say(format string, arguments ...any) {
+	client.saying.Lock()
+	defer client.saying.Unlock()
 	if text := fmt.Sprintf(format, arguments...); text != client.said {
 		client.said = text
 		log.Print(text)

@@ -112,7 +112,7 @@ func (bench *bench) pair(key crypto.PrivateKey, life time.Duration) *Pair {
 }
 
 func (bench *bench) served() *Pair {
-	pair, err := Served(bench.folders)
+	pair, err := Current(bench.folders)
 	if err != nil {
 		bench.test.Fatal(err)
 	}
@@ -123,6 +123,7 @@ func (bench *bench) served() *Pair {
 func (bench *bench) after(passed time.Duration) {
 	passed = max(passed, time.Millisecond)
 	bench.now = bench.now.Add(passed)
+	bench.client.Turn()
 	bench.client.Step()
 }
 
@@ -366,6 +367,7 @@ func TestOldVersionsAreRemoved(t *testing.T) {
 	bench := newBench(t)
 	for range 5 {
 		bench.after(61 * day)
+		bench.untilBothTurned()
 	}
 	bench.expectAsked(5)
 	if found := len(bench.versions()); found != 2 {

@@ -20,6 +20,9 @@ import (
 // tick is how often the client looks whether there is something to do: a request for a new key, a clock that was set.
 const tick = 2 * time.Second
 
+// turnTick is short enough for several looks in the seconds in which a symlink may be switched.
+const turnTick = time.Second
+
 const usage = `usage: acme run       keep the certificate
        acme status    print what is served, and how renewal goes, as JSON
        acme reissue   ask the running client for a new certificate with a new key
@@ -64,6 +67,12 @@ func run(folders Folders) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	go serve(client, folders)
+	go func() {
+		for {
+			time.Sleep(turnTick)
+			client.Turn()
+		}
+	}()
 	for {
 		client.Step()
 		select {
@@ -75,7 +84,7 @@ func run(folders Folders) error {
 }
 
 func printStatus(folders Folders) error {
-	status, err := ReadStatus(folders)
+	status, err := ReadStatus(folders, time.Now())
 	if err != nil {
 		return err
 	}

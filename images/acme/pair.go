@@ -15,14 +15,11 @@ import (
 const (
 	chainFile = "fullchain.pem"
 	keyFile   = "privkey.pem"
-	// current is the one symlink that Nginx' paths go through. Switching it is one rename: whoever opens a file gets
-	// the old one or the new one, never half of one.
+	// current is the symlink to the latest pair; those that Nginx reads follow it (turn.go).
 	current = "current"
 	// initialPrefix begins the folder of a pair that no CA of the config has signed.
 	initialPrefix = "initial-"
 	issuedPrefix  = "issued-"
-	// kept is how many earlier versions stay, for people who want to look.
-	kept = 1
 )
 
 // Pair is a certificate with its chain, and its key, as Nginx reads them.
@@ -63,9 +60,14 @@ func ReadPair(folder string) (*Pair, error) {
 	return pair, nil
 }
 
-// Served returns the pair that Nginx reads.
-func Served(folders Folders) (*Pair, error) {
-	target, err := os.Readlink(filepath.Join(folders.Certificates, current))
+// Current returns the latest pair, which Nginx reads now or within seconds.
+func Current(folders Folders) (*Pair, error) { return follow(folders, current) }
+
+// Served returns the pair that Nginx reads at this moment.
+func Served(folders Folders, now time.Time) (*Pair, error) { return follow(folders, turn(now)) }
+
+func follow(folders Folders, link string) (*Pair, error) {
+	target, err := os.Readlink(filepath.Join(folders.Certificates, link))
 	if err != nil {
 		return nil, err
 	}
@@ -88,8 +90,7 @@ func (pair *Pair) HasNames(names []string) bool {
 	return slices.Equal(slices.Sorted(slices.Values(pair.Leaf.DNSNames)), slices.Sorted(slices.Values(names)))
 }
 
-// Install writes a pair into a folder of its own and then makes Nginx read it. Until the last step the old one is
-// served; whatever fails leaves it so.
+// Install writes a pair into a folder of its own and then makes it the current one. Whatever fails leaves the old one so.
 func Install(folders Folders, pair *Pair, prefix string, now time.Time) error {
 	versions := filepath.Join(folders.Certificates, "versions")
 	if err := os.MkdirAll(versions, 0o750); err != nil {
@@ -105,18 +106,11 @@ func Install(folders Folders, pair *Pair, prefix string, now time.Time) error {
 		os.RemoveAll(folder)
 		return err
 	}
-	link := filepath.Join(folders.Certificates, current)
-	fresh := link + ".new"
-	os.Remove(fresh)
-	if err := os.Symlink(filepath.Join("versions", name), fresh); err != nil {
+	if err := point(filepath.Join(folders.Certificates, current), filepath.Join("versions", name)); err != nil {
 		os.RemoveAll(folder)
 		return err
 	}
-	if err := os.Rename(fresh, link); err != nil {
-		os.RemoveAll(folder)
-		return err
-	}
-	tidy(versions, name)
+	tidy(versions, inUse(folders))
 	return syncFolder(folders.Certificates)
 }
 
@@ -177,23 +171,16 @@ func syncFolder(path string) error {
 	return folder.Sync()
 }
 
-// tidy removes all versions but the one in use and the latest before it. It is no failure when it cannot.
-func tidy(versions, inUse string) {
+// tidy removes the versions that nobody reads: the one before the latest is still read, and stays until the next. It is no
+// failure when it cannot.
+func tidy(versions string, used map[string]bool) {
 	entries, err := os.ReadDir(versions)
 	if err != nil {
 		return
 	}
-	var old []string
 	for _, entry := range entries {
-		if entry.Name() != inUse {
-			old = append(old, entry.Name())
+		if !used[entry.Name()] {
+			os.RemoveAll(filepath.Join(versions, entry.Name()))
 		}
 	}
-	// By time, which is what follows the prefix.
-	slices.SortFunc(old, func(a, b string) int { return strings.Compare(when(a), when(b)) })
-	for _, name := range old[:max(0, len(old)-kept)] {
-		os.RemoveAll(filepath.Join(versions, name))
-	}
 }
-
-func when(name string) string { return name[strings.Index(name, "-")+1:] }

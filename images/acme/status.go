@@ -29,8 +29,8 @@ type Status struct {
 }
 
 // ReadStatus reads the status from the folders: the running client is not asked, it may be busy or gone.
-func ReadStatus(folders Folders) (*Status, error) {
-	served, err := Served(folders)
+func ReadStatus(folders Folders, now time.Time) (*Status, error) {
+	served, err := Served(folders, now)
 	if err != nil {
 		return nil, fmt.Errorf("what is served cannot be read: %w", err)
 	}
@@ -73,14 +73,14 @@ func optional(moment time.Time) *time.Time {
 // is there for, a pair to serve, is there.
 func serve(client *Client, folders Folders) {
 	http.HandleFunc("GET /health", func(writer http.ResponseWriter, _ *http.Request) {
-		if _, err := Served(folders); err != nil {
+		if _, err := Served(folders, time.Now()); err != nil {
 			http.Error(writer, err.Error(), http.StatusServiceUnavailable)
 			return
 		}
 		fmt.Fprintln(writer, "ok")
 	})
 	http.HandleFunc("GET /metrics", func(writer http.ResponseWriter, _ *http.Request) {
-		status, err := ReadStatus(folders)
+		status, err := ReadStatus(folders, time.Now())
 		if err != nil {
 			http.Error(writer, err.Error(), http.StatusServiceUnavailable)
 			return

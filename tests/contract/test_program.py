@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+import yaml
 
 from components.container import REPLACE_ON_CHANGES
 from tests.recording import ROOT, UNKNOWN, Recording, Registration, is_sealed, record, unseal
@@ -186,6 +187,20 @@ def test_keys_of_the_acme_account_are_out_of_nginx_reach() -> None:
 def test_nginx_waits_for_the_acme_client_which_has_something_to_serve_first() -> None:
     found = record({**LOCAL, **STACKS["acme-dns"]}, SECRETS)
     assert found.named(CONTAINER, "acme").urn in found.named(CONTAINER, "nginx").dependencies
+
+
+@pytest.mark.parametrize("level", ["lite", "full"])
+def test_prometheus_asks_the_acme_client_on_the_monitoring_network(level: str) -> None:
+    found = record({**LOCAL, **STACKS["acme-http"], "tier": "2C4G", "monitoring": level}, SECRETS)
+    networks = {each["name"] for each in found.named(CONTAINER, "acme").inputs["networksAdvanced"]}
+    assert networks == {"matrix-local-edge", "matrix-local-monitoring"}
+    (config,) = [
+        yaml.safe_load(upload["content"])
+        for upload in found.named(CONTAINER, "prometheus-seed").inputs["uploads"]
+        if upload["file"].endswith("/prometheus.yml")
+    ]
+    targets = {job["job_name"]: job["static_configs"][0]["targets"] for job in config["scrape_configs"]}
+    assert targets["acme"] == ["acme:9402"]
 
 
 def test_data_volumes_and_keys_are_protected_unless_said_otherwise(recording: Recording) -> None:

@@ -29,14 +29,14 @@ VALUES = {
     "registryMirrors": "mirror.example",
     "deleteProtection": "false",
     "registrationToken": "Another-token-0123456789",
-    # Touch nothing here: another homeserver runs, and neither monitoring, nor a CA, nor a TURN server.
+    # Touch nothing here: another homeserver runs, nothing is monitored, the stack's own CA signs, nobody calls.
     "dendriteRegistrationSecret": "Another-secret-0123456789",
     "canaryPassword": "Another-password-0123456789",
     "prometheusPort": "25090",
-    "acmeDirectory": "staging",
+    "acmeDirectory": "https://ca.invalid/directory",
     "acmeEmail": "admin@example.com",
-    "alidnsAccessKey": "Another-id:0123456789",
-    "acmeBinding": "Another-id:0123456789",
+    "alidnsAccessKey": "Made-up-id:Made-up-secret",
+    "acmeBinding": "Made-up-id:Made-up-key",
     "turnPort": "3479",
     "turnPorts": "50000-50009",
     "turnAddress": "127.0.0.2",
@@ -63,9 +63,9 @@ VALUES = {
     "redis": "false",
     "monitoring": "lite",
 }
-# imageSource and registryPrefix are in tests/registry, homeserver in test_change_homeserver.py. A changed
-# synapseRegistrarPassword makes `make up` fail, as the table says. imageOrigins is written by `make up`.
-# A CA of its own is in tests/services/test_acme.py, a TURN server in test_calls.py.
+# imageSource and registryPrefix are in tests/registry, homeserver in test_change_homeserver.py, certificates below. A
+# changed synapseRegistrarPassword makes `make up` fail, as the table says. imageOrigins is written by `make up`.
+# A TURN server is in test_calls.py.
 ELSEWHERE = {
     "imageSource",
     "registryPrefix",
@@ -164,6 +164,25 @@ def test_a_changed_setting_touches_what_the_table_says(stack: Deployed) -> None:
     )
     if WRITES:
         write_outages(outages)
+
+
+def test_a_stack_that_runs_goes_over_to_acme_and_serves_its_own_certificate_until_the_ca_answers(
+    stack: Deployed,
+) -> None:
+    deployment = stack.deployment
+    before = ids(deployment)
+    deployment.configure("acmeDirectory", "https://ca.invalid/directory")
+    deployment.configure("certificates", "acme-http")
+    with watched([reached_with(deployment, VALUES)]) as seen:
+        deployment.make("up")
+    after = ids(deployment)
+    changed = {each for each in {*before, *after} if before.get(each) != after.get(each)}
+    # What asks Nginx and the client for the monitoring besides.
+    assert changed == CHANGES["certificates"].synapse | {"prometheus", "blackbox-exporter"}
+    assert seen[-1][1], "it does not answer"
+    told = deployment.make("status", check=False).stdout
+    assert "no certificate of the CA yet" in told
+    assert "ca.invalid" in told
 
 
 def test_every_setting_is_changed_here_or_elsewhere() -> None:

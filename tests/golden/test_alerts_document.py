@@ -14,8 +14,9 @@ from tests.recording import ROOT
 from tests.samples import settings
 
 DOCUMENT = ROOT / "docs" / "alerts.md"
-FULL = rules_for(settings(tier="2C4G", monitoring="full"))
-LITE = {rule.name for rule in rules_for(settings(monitoring="lite"))}
+ACME = {"certificates": "acme-http", "acmeDirectory": "https://ca.example.com/directory"}
+FULL = rules_for(settings(tier="2C4G", monitoring="full", **ACME))
+LITE = {rule.name for rule in rules_for(settings(monitoring="lite", **ACME))}
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -21,7 +21,10 @@ INFO = {
 CLIENT = 'probe_success{job="blackbox", probe="matrix_client"}'
 FEDERATION = 'probe_success{job="blackbox", probe="matrix_federation"}'
 EXPIRY = 'probe_ssl_earliest_cert_expiry{job="blackbox", instance="https://localhost"}'
-DAY = 86400
+RENEW_AT = 'acme_certificate_renew_at_timestamp_seconds{job="acme", instance="acme:9402"}'
+ISSUED = 'acme_certificate_issued{job="acme", instance="acme:9402"}'
+HOUR = 3600
+DAY = 24 * HOUR
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +60,7 @@ def disk(kind: str, mount: str, device: str) -> str:
     return f'node_filesystem_{kind}_bytes{{mountpoint="{mount}", device="{device}", fstype="ext4"}}'
 
 
+_ACME = {"job": "acme", "instance": "acme:9402"}
 _PROBE_LABELS = {"job": "blackbox", "probe": "matrix_client"}
 
 MATRIX = (
@@ -245,6 +249,36 @@ MATRIX = (
         what="no probe has seen it for twenty minutes, which HomeserverDown tells",
         series={EXPIRY: f"{13 * DAY}+0x40", CLIENT: "0+0x200"},
         at="31m",
+    ),
+    Case(
+        rule="CertificateNotRenewed",
+        what="renewal has been due for five hours",
+        series={RENEW_AT: f"{HOUR}+0x400", ISSUED: "1+0x400"},
+        at="6h",
+        interval="1m",
+    ),
+    Case(
+        rule="CertificateNotRenewed",
+        what="and for seven",
+        series={RENEW_AT: f"{HOUR}+0x500", ISSUED: "1+0x500"},
+        at="8h",
+        interval="1m",
+        fires=[Firing(labels=_ACME)],
+    ),
+    Case(
+        rule="CertificateNotRenewed",
+        what="it is renewed after five hours",
+        series={RENEW_AT: f"{HOUR}+0x360 {60 * DAY}+0x200", ISSUED: "1+0x500"},
+        at="8h",
+        interval="1m",
+    ),
+    Case(
+        rule="CertificateNotRenewed",
+        what="no CA has issued one for seven hours",
+        series={RENEW_AT: f"{60 * DAY}+0x500", ISSUED: "0+0x500"},
+        at="7h",
+        interval="1m",
+        fires=[Firing(labels=_ACME)],
     ),
     Case(rule="RedisDown", what="it answers", series={"redis_up": "1+0x20"}, at="4m"),
     Case(rule="RedisDown", what="no answer for a minute", series={"redis_up": "1+0x4 0+0x20"}, at="1m45s"),

@@ -22,6 +22,7 @@ STACKS = {
     "full": settings(**FULL),
     "lite": settings(monitoring="lite", alertLanguage="zh"),
     "scaled": settings(**FULL, alertTimeScale="0.02"),
+    "acme": settings(monitoring="lite", certificates="acme-http", acmeDirectory="https://ca.example.com/directory"),
     "alone": settings(**FULL, redis="false", federation="false"),
 }
 

@@ -49,6 +49,9 @@ def test_what_is_not_deployed_is_not_alerted_on() -> None:
     everything = names(settings(**FULL))
     assert everything - names(settings(**FULL, redis="false")) == {"RedisDown"}
     assert everything - names(settings(**FULL, federation="false")) == {"FederationEndpointDown"}
+    acme = {"certificates": "acme-http", "acmeDirectory": "https://ca.example.com/directory"}
+    assert names(settings(**FULL, **acme)) - everything == {"CertificateNotRenewed"}
+    assert "CertificateNotRenewed" in names(settings(monitoring="lite", **acme))
     # Without a token the canary gets no account on Conduit.
     assert everything - names(settings(**FULL, registration="closed")) == {"HomeserverWriteProbeFailing"}
     assert "RedisDown" not in names(settings(monitoring="lite"))

@@ -22,6 +22,7 @@ from components.container import (
 from components.platform import Platform
 from components.seed import Seed, SeedArgs, SharedVolume
 from components.services.acme.render import AcmeConfig, render_files
+from config.scraping import ScrapeJob
 
 USER: Final = 2001
 METRICS_PORT: Final = 9402
@@ -54,6 +55,7 @@ class Acme(pulumi.ComponentResource):
     """A container that keeps a certificate in the volume ``platform.volumes.certificates``."""
 
     container: docker.Container
+    job: ScrapeJob
 
     def __init__(self, name: str, args: AcmeArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("matrix:service:Acme", name, {}, opts)
@@ -67,6 +69,9 @@ class Acme(pulumi.ComponentResource):
             edge=args.edge,
             extra_ca=settings.extra_ca,
         )
+        networks = [NetworkAttachment(network=platform.networks.edge.name, aliases=(ALIAS,))]
+        if settings.monitoring != "off":
+            networks.append(NetworkAttachment(network=platform.networks.monitoring.name, aliases=(ALIAS,)))
         files: dict[str, pulumi.Input[str]] = {
             **render_files(config),
             "initial/fullchain.pem": args.initial["tls/fullchain.pem"],
@@ -105,11 +110,12 @@ class Acme(pulumi.ComponentResource):
                     Mount(volume=platform.volumes.certificates.name, target=_CERTIFICATES_MOUNT, read_only=False),
                     Mount(volume=platform.probe.volume, target=PROBE_MOUNT),
                 ],
-                networks=[NetworkAttachment(network=platform.networks.edge.name, aliases=(ALIAS,))],
+                networks=networks,
                 dns=settings.dns_servers,
                 health=http_probe(METRICS_PORT, "/health"),
             ),
             child,
             wait_timeout=after(seed.one_shot, platform.probe.one_shot, seconds=60),
         )
+        self.job = ScrapeJob(name="acme", address=f"{ALIAS}:{METRICS_PORT}")
         self.register_outputs({"container": self.container.name})

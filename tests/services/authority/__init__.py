@@ -14,6 +14,7 @@ from typing import Any, Final, Literal, Self
 
 import trustme
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from docker.models.containers import Container
 from docker.models.networks import Network
 from docker.models.volumes import Volume
@@ -217,6 +218,10 @@ class World:
         assert f"{certificate.serial_number:x}" == found["serial"]
         return certificate
 
+    def wait_until_settled(self) -> None:
+        """Wait until Nginx reads the latest pair, whichever turn it is."""
+        until(lambda: len(set(self.with_volume("cd /v && readlink current even odd").split())) == 1, "both follow")
+
     def with_volume(self, script: str) -> str:
         """Run a shell script that sees the certificates, as root."""
         return self.bench.run(
@@ -294,6 +299,7 @@ class Crowd:
     connects: int = 0
     failures: list[str] = field(default_factory=list)
     serials: set[int] = field(default_factory=set)
+    keys: set[bytes] = field(default_factory=set)
     _over: threading.Event = field(default_factory=threading.Event)
 
     def __enter__(self) -> Self:
@@ -324,7 +330,11 @@ class Crowd:
                     )
                     if not connection.recv(64).startswith(b"HTTP/1.1 200"):
                         self.failures.append("no answer")
-                    self.serials.add(x509.load_der_x509_certificate(der).serial_number)
+                    certificate = x509.load_der_x509_certificate(der)
+                    self.serials.add(certificate.serial_number)
+                    self.keys.add(
+                        certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+                    )
             except OSError as error:
                 self.failures.append(repr(error))
             self.connects += 1
