@@ -35,6 +35,7 @@ STACKS: Mapping[str, Mapping[str, str]] = {
         "deleteProtection": "false",
     },
     "closed": {"homeserver": "synapse", "registration": "closed", "federation": "false", "redis": "false"},
+    "calls": {"turn": "true"},
     "monitored-lite": {"monitoring": "lite"},
     "monitored": {
         "homeserver": "synapse",

@@ -74,7 +74,7 @@ class Coturn(pulumi.ComponentResource):
                 entrypoint=["turnserver"],
                 command=["-c", f"{CONFIG_MOUNT}/turnserver.conf", pulumi.Output.concat("--external-ip=", outside)],
                 # The published program carries it, and does not start where it cannot be had.
-                capabilities=["NET_BIND_SERVICE"],
+                capabilities=["CAP_NET_BIND_SERVICE"],
                 mounts=[Mount(volume=seed.volume.name, target=CONFIG_MOUNT)],
                 networks=[NetworkAttachment(network=platform.networks.edge.name)],
                 # Inside as outside: a client is told the number that coturn knows.
