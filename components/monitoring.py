@@ -15,6 +15,7 @@ from components.services.certificates import Certificates
 from components.services.conduit import Conduit
 from components.services.dendrite import Dendrite
 from components.services.facts import Facts, FactsArgs
+from components.services.grafana import Grafana, GrafanaArgs
 from components.services.mtail import Mtail, MtailArgs
 from components.services.nginx import Nginx
 from components.services.node_exporter import NodeExporter, NodeExporterArgs
@@ -61,7 +62,7 @@ def monitoring(args: MonitoringArgs) -> None:
     )
     alertmanager = _alerting(args)
     jobs = [node.job, alertmanager.job, *(_inside(args, node) if settings.monitoring == "full" else [])]
-    Prometheus(
+    prometheus = Prometheus(
         "prometheus",
         PrometheusArgs(
             platform=platform,
@@ -73,6 +74,17 @@ def monitoring(args: MonitoringArgs) -> None:
         ),
         options,
     )
+    if settings.grafana:
+        Grafana(
+            "grafana",
+            GrafanaArgs(
+                platform=platform,
+                prometheus=prometheus.address,
+                admin_password=secret("grafanaAdminPassword"),
+                secret_key=secret("grafanaSecretKey"),
+            ),
+            options,
+        )
 
 
 def _alerting(args: MonitoringArgs) -> Alertmanager:

@@ -29,6 +29,7 @@ ServiceName = Literal[
     "redis-exporter",
     "facts",
     "canary",
+    "grafana",
 ]
 
 TIER_NAMES: Final[tuple[TierName, ...]] = get_args(TierName)
@@ -154,6 +155,7 @@ TIERS: Final[Mapping[TierName, Tier]] = MappingProxyType(
                     "redis-exporter": (32, 0.25),
                     "facts": (48, 0.25),
                     "canary": (48, 0.25),
+                    "grafana": (320, 1.0),
                 }
             ),
             monitored_homeserver=Mebibytes(1536),
@@ -190,6 +192,7 @@ TIERS: Final[Mapping[TierName, Tier]] = MappingProxyType(
                     "redis-exporter": (32, 0.25),
                     "facts": (48, 0.25),
                     "canary": (48, 0.25),
+                    "grafana": (384, 1.0),
                 }
             ),
             monitored_homeserver=Mebibytes(4096),

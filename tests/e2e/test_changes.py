@@ -65,9 +65,12 @@ ELSEWHERE = {
     "dnsServers",
     "monitoring",
     "prometheusPort",
+    "grafanaPort",
     "dendriteRegistrationSecret",
     "synapseRegistrarPassword",
     "canaryPassword",
+    "grafanaAdminPassword",
+    "grafanaSecretKey",
 }
 
 

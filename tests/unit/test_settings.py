@@ -55,6 +55,7 @@ WRONG_VALUES = {
     "redis": ["on", "no"],
     "monitoring": ["on", "Full", "true"],
     "prometheusPort": ["0", "x"],
+    "grafanaPort": ["0", "x"],
     "deleteProtection": ["off", "FALSE"],
     "alerts": ["slack", "dingtalk;wecom", "dingtalk,dingtalk", "dingtalk,,wecom", "DingTalk"],
     "alertLanguage": ["cn", "zh-CN", "EN"],
@@ -103,6 +104,8 @@ WRONG_SECRETS = {
     "synapseRegistrarPassword": ["short", "x" * 129],
     "dendriteRegistrationSecret": ["short", 'has"quotes"inside"it'],
     "canaryPassword": ["short"],
+    "grafanaAdminPassword": ["short"],
+    "grafanaSecretKey": ["short"],
     "dingtalkAddress": [
         "http://oapi.dingtalk.com/robot/send?access_token=aaaaaaaaaaaa",
         "https://oapi.dingtalk.com/robot/send?token=a",
@@ -203,6 +206,20 @@ def test_the_port_of_prometheus_counts_where_it_runs() -> None:
     same = {**LOCAL, **SECRETS, "prometheusPort": "443"}
     assert problems({**same, "monitoring": "lite"}) == ["prometheusPort"]
     assert parse("local", {**same, "monitoring": "off"}, set(SECRETS)).prometheus_port == 443
+
+
+def test_the_port_of_grafana_counts_where_it_runs() -> None:
+    same = {**LOCAL, **SECRETS, "tier": "2C4G", "monitoring": "full", "grafanaPort": "9090"}
+    assert problems(same) == ["grafanaPort"]
+    assert not parse("local", {**same, "imageSource": "packages"}, set(SECRETS)).grafana
+
+
+def test_grafana_has_secrets_where_it_runs() -> None:
+    texts = {key: text for key, text in {**LOCAL, **SECRETS}.items() if not key.startswith("grafana")}
+    full = {**texts, "tier": "2C4G", "monitoring": "full"}
+    assert problems(full) == ["grafanaAdminPassword", "grafanaSecretKey"]
+    assert not parse("local", {**texts, "monitoring": "lite"}, set(SECRETS)).grafana
+    assert not parse("local", {**full, "imageSource": "packages"}, set(SECRETS)).grafana
 
 
 def test_all_of_the_monitoring_is_refused_where_it_does_not_fit() -> None:
@@ -311,7 +328,8 @@ def test_any_text_is_either_accepted_or_its_key_is_named(texts: dict[str, str]) 
         parse("local", {**LOCAL, **SECRETS, **texts}, set(SECRETS))
     except ConfigError as error:
         named = {problem.key.removeprefix("matrix:") for problem in error.problems}
-        together = {"httpPort", "httpsPort", "federationPort", "monitoring", "smtpHost", "smtpFrom", "smtpTo"}
+        ports = {"httpPort", "httpsPort", "federationPort", "prometheusPort", "grafanaPort"}
+        together = {*ports, "monitoring", "smtpHost", "smtpFrom", "smtpTo"}
         assert named <= {*texts, *together}
 
 
