@@ -75,7 +75,7 @@ reliability: toolchain-test ## let things break in stacks of the tests; write do
 	@$(TESTS) env WRITE_RELIABILITY=1 pytest -q tests/e2e/test_faults.py tests/aliyun/test_plugin_faults.py
 
 outages: toolchain-test ## change setting after setting of a stack of the tests and write down how long nobody answered
-	@$(TESTS) env WRITE_OUTAGES=1 pytest -q tests/e2e/test_changes.py
+	@$(TESTS) env WRITE_OUTAGES=1 pytest -q tests/e2e/test_changes.py tests/e2e/test_change_homeserver.py tests/registry/test_stack.py
 
 pictures: toolchain-test ## let people use a monitored stack of the tests for ten minutes; draw its dashboards in docs/pictures anew
 	@$(TESTS) env WRITE_PICTURES=1 pytest -q tests/e2e/test_monitoring.py -k 'every_target or every_panel'

@@ -14,6 +14,9 @@ _SECRETS: Final = ("ALICLOUD_SECRET_KEY", "ALIBABA_CLOUD_ACCESS_KEY_SECRET", "AL
 _TOKENS: Final = ("ALICLOUD_SECURITY_TOKEN", "ALIBABA_CLOUD_SECURITY_TOKEN", "ALIBABACLOUD_SECURITY_TOKEN")
 _ENDPOINTS: Final = ("ALIBABA_CLOUD_ENDPOINT_ECS", "ECS_ENDPOINT")
 
+_ANSWER_MILLISECONDS: Final = 60_000
+"""The client waits for 10 s where nothing is said, and asks once: a busy rehearsal was given up for that."""
+
 
 def _first(environment: Mapping[str, str], names: Sequence[str]) -> str:
     return next((environment[name] for name in names if environment.get(name)), "")
@@ -37,6 +40,7 @@ def ecs(environment: Mapping[str, str], region: str) -> Any:  # noqa: ANN401 (th
             region_id=region,
             endpoint=_first(environment, _ENDPOINTS) or None,
             protocol="HTTPS",
+            read_timeout=_ANSWER_MILLISECONDS,
             # The variable that Go's programs read, among them the plugin.
             ca=environment.get("SSL_CERT_FILE") or None,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import shutil
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,6 +19,9 @@ from components.container import LABEL_STACK
 from config.settings import LOOPBACK, Settings
 from config.tiers import TIERS
 from toolchain.steps import StepFailed
+
+_ROOM_MEBIBYTES = 1024
+"""Less than any homeserver's image takes while it is built. A build that failed has given its own space back."""
 
 
 @contextmanager
@@ -115,6 +119,22 @@ def check_machine(client: docker.DockerClient, settings: Settings) -> None:
 def _info(client: docker.DockerClient) -> Mapping[str, Any]:
     info: Mapping[str, Any] = client.info()
     return info
+
+
+def remedy_of_a_full_disk(address: str) -> str:
+    """Return what to do where a Docker engine of this machine has hardly any disk left; "" where it has some."""
+    with connect(address) as client:
+        root = str(_info(client)["DockerRootDir"])
+    try:
+        left = shutil.disk_usage(root).free >> 20
+    except OSError:  # it is another machine's
+        return ""
+    if left >= _ROOM_MEBIBYTES:
+        return ""
+    return (
+        f"the disk of {root} has {left} MiB left: make room, then run the same command again; what was done already "
+        "stays done. `docker image prune` and `docker builder prune` remove what Docker keeps and nobody needs"
+    )
 
 
 def check_ports(client: docker.DockerClient, settings: Settings) -> None:

@@ -61,7 +61,12 @@ def _deploy(stack: Stack) -> None:
     refresh = ["--refresh"] if address is not None else []
     with step(f"Stack {stack.name}: pulumi up") as this:
         this.hand_over()
-        stack.run("up", "--yes", "--skip-preview", *refresh, *replacing, "--suppress-outputs")
+        try:
+            stack.run("up", "--yes", "--skip-preview", *refresh, *replacing, "--suppress-outputs")
+        except StepFailed as failed:
+            if address == settings.docker_host:
+                failed.remedy = engine.remedy_of_a_full_disk(address) or failed.remedy
+            raise
     if metadata_tokens.raise_for_a_host_that_is_there(stack, settings):
         with step("Metadata service asks for a token: pulumi up") as this:
             this.hand_over()

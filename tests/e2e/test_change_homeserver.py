@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from config.homeservers import HomeserverName
+from tests.e2e.conftest import figure
 from tests.e2e.deployed import Deployed, brought_up
 from tests.e2e.deployment import Deployment
 from tests.e2e.expected import EXPECTED
 from tests.e2e.matrix import Matrix
+from tests.e2e.watch import WRITES, address_of, outage, watched, write_outages
 
 PORTS = (29080, 29443, 29448)
 SETTINGS = {"homeserver": "synapse", "imageSource": "packages", "subnet": "10.89.76.0/24"}
@@ -38,7 +40,11 @@ def test_synapse_has_its_messages_again_after_dendrite_ran_in_its_place(stack: D
     sent = matrix.ask("PUT", f"{path}/send/m.room.message/1", token=access, json=message)
     assert sent.status_code == 200, sent.text
 
-    change(deployment, matrix, "dendrite")
+    with watched([address_of(deployment)]) as seen:
+        change(deployment, matrix, "dendrite")
+    figure(f"seconds without an answer while another homeserver took its place: {outage(seen):.1f}")
+    if WRITES:
+        write_outages({"homeserver": outage(seen)})
     answer = matrix.ask("GET", "/_matrix/client/v3/account/whoami", token=access)
     assert answer.status_code == 401, "Dendrite knows nothing of Synapse's users"
 

@@ -7,10 +7,10 @@ The table is that of tests/contract/test_changes.py. `make test` changes setting
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 
 import pytest
+import trustme
 
 from components.container import LABEL_ROLE
 from config.homeservers import HOMESERVERS
@@ -19,25 +19,31 @@ from tests.contract.test_changes import CHANGES, FIXED, HOMESERVER, SECRET_CHANG
 from tests.e2e.conftest import figure
 from tests.e2e.deployed import Deployed, brought_up
 from tests.e2e.deployment import Deployment
-from tests.e2e.watch import Address, address_of, outage, watched
-from tests.recording import ROOT
+from tests.e2e.watch import WRITES, Address, address_of, outage, watched, write_outages
 
-DOCUMENT = ROOT / "docs" / "operations.md"
 PORTS = (25080, 25443, 25448)
 OTHER_PORT = 25543
-COLUMN = 4
-"""Of the table in docs/operations.md."""
-WRITES = os.environ.get("WRITE_OUTAGES") == "1"
 
-# From one stack that runs to another that does. In this order: Redis goes last, since it does not come back.
+# From one stack that runs to another that does. In this order: what others depend on goes last.
 VALUES = {
     "registryMirrors": "mirror.example",
     "deleteProtection": "false",
     "registrationToken": "Another-token-0123456789",
+    # Touch nothing here: another homeserver runs, and nothing is monitored yet.
+    "dendriteRegistrationSecret": "Another-secret-0123456789",
+    "canaryPassword": "Another-password-0123456789",
+    "grafanaAdminPassword": "Another-password-0123456789",
+    "grafanaSecretKey": "Another-secret-0123456789",
+    "prometheusPort": "25090",
+    "grafanaPort": "25030",
     "bindAddress": "127.0.0.2",
     "httpPort": "25081",
     "federationPort": "25449",
+    "discovery": "srv",
     "registration": "closed",
+    "federationPrivateRanges": "10.20.0.0/16",
+    "extraCa": trustme.CA().cert_pem.bytes().decode(),
+    "dnsServers": "172.17.0.1",
     "synapseRegistrationSecret": "Another-secret-0123456789",
     "synapseMacaroonSecret": "Another-secret-0123456789",
     "synapseFormSecret": "Another-secret-0123456789",
@@ -45,33 +51,15 @@ VALUES = {
     "uploadLimit": "30 MiB",
     "federation": "false",
     "httpsPort": str(OTHER_PORT),
-    "tier": "2C4G",
+    "tier": "1C1G",
     "subnet": "10.89.85.0/24",
     "redisPassword": "Another-password-0123456789",
     "redis": "false",
+    "monitoring": "lite",
 }
-# imageSource and registryPrefix need a registry that has the images, and imageOrigins one that has them elsewhere
-# (tests/registry); homeserver is in test_change_homeserver.py, dendriteRegistrationSecret in test_lifecycle.py. A
-# changed synapseRegistrarPassword makes `make up` fail, as the table says. What a monitored stack changes is more than
-# the table says of one that is not. What concerns federation is changed in tests/federation.
-ELSEWHERE = {
-    "imageSource",
-    "registryPrefix",
-    "imageOrigins",
-    "homeserver",
-    "discovery",
-    "federationPrivateRanges",
-    "extraCa",
-    "dnsServers",
-    "monitoring",
-    "prometheusPort",
-    "grafanaPort",
-    "dendriteRegistrationSecret",
-    "synapseRegistrarPassword",
-    "canaryPassword",
-    "grafanaAdminPassword",
-    "grafanaSecretKey",
-}
+# imageSource and registryPrefix are in tests/registry, homeserver in test_change_homeserver.py. A changed
+# synapseRegistrarPassword makes `make up` fail, as the table says. imageOrigins is written by `make up`.
+ELSEWHERE = {"imageSource", "registryPrefix", "imageOrigins", "homeserver", "synapseRegistrarPassword"}
 
 
 def expected(keys: Sequence[str]) -> set[str]:
@@ -95,7 +83,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
         stack="changes-test",
         folder=tmp_path_factory.mktemp("changes"),
         ports=PORTS,
-        settings={"homeserver": "synapse", "imageSource": "packages", "subnet": "10.89.84.0/24"},
+        settings={"homeserver": "synapse", "imageSource": "packages", "subnet": "10.89.84.0/24", "tier": "2C4G"},
     )
     deployment.prepare()
     with brought_up("synapse", deployment) as running:
@@ -160,20 +148,8 @@ def test_a_changed_setting_touches_what_the_table_says(stack: Deployed) -> None:
         + "; ".join(f"{keys} {seconds:.1f}" for keys, seconds in outages.items())
     )
     if WRITES:
-        write(outages)
+        write_outages(outages)
 
 
 def test_every_setting_is_changed_here_or_elsewhere() -> None:
     assert set(VALUES) | ELSEWHERE | FIXED == {*CHANGES, *SECRET_CHANGES} | FIXED
-
-
-def write(outages: Mapping[str, float]) -> None:
-    """Put the seconds into the table of settings."""
-    lines = DOCUMENT.read_text(encoding="utf-8").splitlines()
-    for index, line in enumerate(lines):
-        cells = line.split("|")
-        key = cells[1].strip(" `") if line.startswith("| `") else ""
-        if key in outages:
-            cells[COLUMN] = f" {outages[key]:.1f} s " if outages[key] else " 0 "
-            lines[index] = "|".join(cells)
-    DOCUMENT.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -30,7 +30,7 @@ FIRST_RUN_SECONDS = 30.0
 """How long a run takes before one was measured. It decides when to strike, and nothing else."""
 KINDS = ("Ctrl-C", "make", "the command", "pulumi", "the plugin", "all at once")
 KINDS_WITH_ENGINE = (*KINDS, "the Docker engine", "all at once, and the Docker engine")
-COUNT = int(os.environ.get("INTERRUPTIONS") or len(KINDS_WITH_ENGINE))
+COUNT = int(os.environ.get("INTERRUPTIONS") or 20)
 OF_THE_ENGINE = ("dockerd", "containerd", "docker-proxy")
 """A Docker engine that a run has started is marked like the run."""
 

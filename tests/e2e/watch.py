@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from ops.service import Edge
 from tests.e2e.deployment import Deployment
+from tests.recording import ROOT
 
 PAUSE_SECONDS = 0.1
+DOCUMENT = ROOT / "docs" / "operations.md"
+COLUMN = 4
+"""Of its table of settings."""
+WRITES = os.environ.get("WRITE_OUTAGES") == "1"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,3 +66,15 @@ def outage(seen: list[tuple[float, bool]]) -> float:
         if answered:
             longest, last_answer = max(longest, moment - last_answer), moment
     return longest
+
+
+def write_outages(outages: Mapping[str, float]) -> None:
+    """Put the seconds without an answer into the table of settings."""
+    lines = DOCUMENT.read_text(encoding="utf-8").splitlines()
+    for index, line in enumerate(lines):
+        cells = line.split("|")
+        key = cells[1].strip(" `") if line.startswith("| `") else ""
+        if key in outages:
+            cells[COLUMN] = f" {outages[key]:.1f} s " if outages[key] else " 0 "
+            lines[index] = "|".join(cells)
+    DOCUMENT.write_text("\n".join(lines) + "\n", encoding="utf-8")

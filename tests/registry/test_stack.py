@@ -10,7 +10,9 @@ import docker
 import pytest
 
 from config.catalogue import CATALOGUE, LOCK_FILE, ImageName
+from tests.e2e.conftest import figure
 from tests.e2e.deployment import Deployment
+from tests.e2e.watch import WRITES, address_of, outage, watched, write_outages
 from tests.registry.conftest import Mirrors, Registry
 
 IMAGES: tuple[ImageName, ...] = ("toolbox", "nginx", "synapse", "redis")
@@ -62,6 +64,21 @@ def test_a_stack_comes_up_from_a_registry_with_what_make_pin_wrote(
     again = deployment.make("up")
     assert "Images from registries ... reused" in again.stdout
     assert deployment.started_at() == before
+
+    # The same registry by another name, then none.
+    outages = {}
+    port = registry.host.rpartition(":")[2]
+    for key, value in (("registryPrefix", f"localhost:{port}"), ("imageSource", "packages")):
+        deployment.configure(key, value)
+        with watched([address_of(deployment)]) as seen:
+            deployment.make("up")
+        outages[key] = outage(seen)
+        images = images_of_containers(deployment)
+        assert all(each.startswith(f"{value}/") for each in images) or key == "imageSource", images
+    assert not {each for each in images if registry.host in each or f"localhost:{port}" in each}
+    figure(f"seconds without an answer while images came from elsewhere: {outages}")
+    if WRITES:
+        write_outages(outages)
     deployment.make("purge", CONFIRM=deployment.stack)
 
 
