@@ -32,6 +32,7 @@ ImageName = Literal[
     "redis-exporter",
     "cadvisor",
     "alertmanager",
+    "grafana",
     "python",
     "acme",
     "coturn",
@@ -57,7 +58,7 @@ class CatalogueEntry:
     """Where it is pulled from, pinned; None for an image that is only ever built: the base of the others, and the ACME
     client, which is ours (docs/adr/0006)."""
     recipe: bool
-    """Whether ``images/<name>`` builds a drop-in from packages. There is none for Conduit: no package of it exists."""
+    """Whether ``images/<name>`` builds a drop-in from packages. There is none for Conduit and Grafana, no package."""
     built_from: ImageName | None = None
     """The image that the recipe's Dockerfile is FROM."""
     inputs: tuple[str, ...] = ()
@@ -187,6 +188,13 @@ CATALOGUE: Final[Mapping[ImageName, CatalogueEntry]] = MappingProxyType(
                 recipe=True,
                 built_from="base",
                 package_version="4.6.1",
+            ),
+            CatalogueEntry(
+                name="grafana",
+                version="12.4.5",
+                # The last line of its generation, which gets corrections longest.
+                reference="docker.io/grafana/grafana:12.4.5",
+                recipe=False,
             ),
             CatalogueEntry(
                 # What runs in it is part of this project and comes in a config volume.

@@ -88,6 +88,8 @@ class Settings:
     monitoring: MonitoringLevel = key(parsing.one_of(*MONITORING_LEVELS), usual_level)
     prometheus_port: int = key(parsing.port, "9090")
     """Where Prometheus is published, on the loopback interface of the Docker engine's machine only."""
+    grafana_port: int = key(parsing.port, "3000")
+    """The same of Grafana."""
     delete_protection: bool = key(parsing.boolean, "true")
 
     @property
@@ -118,6 +120,16 @@ class Settings:
     def prometheus_url(self) -> str:
         """Where Prometheus is opened, on the machine of the Docker engine or through a tunnel to it."""
         return f"http://{LOOPBACK}:{self.prometheus_port}"
+
+    @property
+    def grafana(self) -> bool:
+        """Whether Grafana is part of the stack: of all that is monitored in full, where images come from a registry."""
+        return _has_grafana({"monitoring": self.monitoring, "imageSource": self.image_source})
+
+    @property
+    def grafana_url(self) -> str:
+        """Where Grafana is opened."""
+        return f"http://{LOOPBACK}:{self.grafana_port}"
 
     @property
     def registration_by_token(self) -> bool:
@@ -176,6 +188,11 @@ def _has_canary(values: Mapping[str, object]) -> bool:
     return values.get("monitoring") == "full" and may_register
 
 
+def _has_grafana(values: Mapping[str, object]) -> bool:
+    # There is no package of it.
+    return values.get("monitoring") == "full" and values.get("imageSource") == "registry"
+
+
 def _registers_by_token(values: Mapping[str, object]) -> bool:
     facts = next((facts for name, facts in HOMESERVERS.items() if name == values.get("homeserver")), None)
     return values.get("registration") == "token" and (facts is None or facts.registers_by_token)
@@ -218,6 +235,8 @@ SECRET_KEYS: Final[Mapping[str, SecretKey]] = MappingProxyType(
             placeholder="placeholder:alidns",
         ),
         "acmeBinding": SecretKey(parse=acme.id_and_secret, needed=lambda _: False, placeholder="placeholder:binding"),
+        "grafanaAdminPassword": SecretKey(parse=parsing.secret, needed=_has_grafana),
+        "grafanaSecretKey": SecretKey(parse=parsing.secret, needed=_has_grafana),
         "dingtalkAddress": SecretKey(
             parse=alert_parsing.DINGTALK,
             needed=_tells("dingtalk"),
@@ -347,7 +366,14 @@ def _missing_secret(stack: str, name: str, each: SecretKey) -> Problem:
 
 
 _OTHER_PORTS: Final = MappingProxyType(
-    {"httpPort": "80", "httpsPort": "443", "federationPort": "8448", "prometheusPort": "9090", "turnPort": "3478"}
+    {
+        "httpPort": "80",
+        "httpsPort": "443",
+        "federationPort": "8448",
+        "prometheusPort": "9090",
+        "grafanaPort": "3000",
+        "turnPort": "3478",
+    }
 )
 
 
@@ -355,6 +381,7 @@ def _port_problems(values: Mapping[str, object]) -> list[Problem]:
     names = ["httpPort", "httpsPort"] + (["federationPort"] if values.get("federation") is True else [])
     names += ["prometheusPort"] if values.get("monitoring") in {"lite", "full"} else []
     names += ["turnPort"] if values.get("turn") is True else []
+    names += ["grafanaPort"] if _has_grafana(values) else []
     problems = []
     for index, name in enumerate(names):
         same = [other for other in names[:index] if other in values and values.get(name) == values[other]]

@@ -20,6 +20,8 @@ def images_of(settings: Settings) -> tuple[ImageName, ...]:
         names += ["mtail", "cadvisor"]
         if settings.redis:
             names.append("redis-exporter")
+    if settings.grafana:
+        names.append("grafana")
     if settings.monitoring == "full" or settings.alerting.alerts:
         names.append("python")
     if settings.certificates != "self-signed":

@@ -31,6 +31,7 @@ ServiceName = Literal[
     "redis-exporter",
     "facts",
     "canary",
+    "grafana",
 ]
 
 TIER_NAMES: Final[tuple[TierName, ...]] = get_args(TierName)
@@ -168,6 +169,7 @@ TIERS: Final[Mapping[TierName, Tier]] = MappingProxyType(
                     "redis-exporter": (32, 0.25),
                     "facts": (48, 0.25),
                     "canary": (48, 0.25),
+                    "grafana": (320, 1.0),
                 }
             ),
             monitored_homeserver=Mebibytes(1536),
@@ -208,6 +210,7 @@ TIERS: Final[Mapping[TierName, Tier]] = MappingProxyType(
                     "redis-exporter": (32, 0.25),
                     "facts": (48, 0.25),
                     "canary": (48, 0.25),
+                    "grafana": (384, 1.0),
                 }
             ),
             monitored_homeserver=Mebibytes(4096),

@@ -165,6 +165,8 @@ def check_ports(client: docker.DockerClient, settings: Settings) -> None:
     places = {name: (settings.bind_address, port) for name, port in wanted.items()}
     if settings.monitoring != "off":
         places["prometheusPort"] = (LOOPBACK, settings.prometheus_port)
+    if settings.grafana:
+        places["grafanaPort"] = (LOOPBACK, settings.grafana_port)
     taken = {
         name: (address, port)
         for name, (address, port) in places.items()

@@ -46,6 +46,7 @@ CHANGES: Mapping[str, tuple[str, set[str]]] = {
     "redis": ("false", set()),
     "monitoring": ("lite", set()),
     "prometheusPort": ("9091", set()),
+    "grafanaPort": ("3001", set()),
     "deleteProtection": ("false", {"host", "data", "public-address"}),
     "zone": ("cn-hangzhou-j", {"vswitch", "data", "host"}),
     "accountType": ("International", set()),

@@ -75,6 +75,7 @@ CHANGES: Mapping[str, Change] = {
     "monitoring": change("lite", HOMESERVER, "prometheus", "alertmanager", "node-exporter", "blackbox-exporter"),
     # While nothing is monitored.
     "prometheusPort": change("9091"),
+    "grafanaPort": change("3001"),
     "deleteProtection": change("false"),
 }
 SECRET_CHANGES: Mapping[str, Change] = {
@@ -89,6 +90,8 @@ SECRET_CHANGES: Mapping[str, Change] = {
     "canaryPassword": change(""),
     "alidnsAccessKey": change(""),
     "acmeBinding": change(""),
+    "grafanaAdminPassword": change(""),
+    "grafanaSecretKey": change(""),
 }
 
 
@@ -107,10 +110,10 @@ ALERTED: Mapping[str, str] = {
 ALERT_CHANGES: Mapping[str, tuple[str, set[str]]] = {
     "alerts": ("wecom", {"alertmanager", "alert-relay"}),
     "alertLanguage": ("zh", {"prometheus", "alert-relay"}),
-    "alertCertificateDays": ("7", {"prometheus"}),
-    "alertDiskPercent": ("10", {"prometheus"}),
-    "alertMemoryPercent": ("80", {"prometheus"}),
-    "alertErrorPercent": ("10", {"prometheus"}),
+    "alertCertificateDays": ("7", {"prometheus", "grafana"}),
+    "alertDiskPercent": ("10", {"prometheus", "grafana"}),
+    "alertMemoryPercent": ("80", {"prometheus", "grafana"}),
+    "alertErrorPercent": ("10", {"prometheus", "grafana"}),
     "alertTimeScale": ("0.1", {"prometheus", "alertmanager"}),
     "smtpHost": ("smtp.example.net", {"alert-relay"}),
     "smtpPort": ("587", {"alert-relay"}),

@@ -165,12 +165,12 @@ def test_a_container_waits_for_its_image_and_its_seed(recording: Recording) -> N
         assert each.dependencies & seeds, each.name
 
 
-def test_only_nginx_publishes_ports_and_prometheus_on_loopback(recording: Recording) -> None:
+def test_only_nginx_publishes_ports_and_pages_of_the_monitoring_on_loopback(recording: Recording) -> None:
     for each in recording.of_type(CONTAINER):
         ports = each.inputs.get("ports", [])
-        assert bool(ports) == (each.name in {"nginx", "prometheus"}), each.name
+        assert bool(ports) == (each.name in {"nginx", "prometheus", "grafana"}), each.name
         assert all(port["ip"] for port in ports)
-        if each.name == "prometheus":
+        if each.name != "nginx" and ports:
             assert {port["ip"] for port in ports} == {"127.0.0.1"}
 
 
@@ -255,6 +255,18 @@ def test_no_secret_is_in_an_environment_or_a_command(recording: Recording) -> No
 def test_private_keys_are_sealed_in_the_state(recording: Recording) -> None:
     for each in recording.of_type("tls:index/privateKey:PrivateKey"):
         assert {"privateKeyPem", "privateKeyPemPkcs8", "privateKeyOpenssh"} <= set(each.additional_secret_outputs)
+
+
+@pytest.mark.parametrize("stack", sorted(STACKS))
+def test_grafana_is_there_where_its_image_can_be_and_so_is_its_password(stack: str) -> None:
+    config = {**LOCAL, **STACKS[stack]}
+    recording = record(config, SECRETS)
+    there = config.get("monitoring") == "full" and config.get("imageSource") != "packages"
+    assert [each.name for each in recording.of_type(CONTAINER) if each.name == "grafana"] == ["grafana"] * there
+    output = recording.stack_outputs["grafanaAdminPassword"]
+    assert is_sealed(output)
+    assert unseal(output) == (SECRETS["grafanaAdminPassword"] if there else "")
+    assert ("grafana" in recording.stack_outputs["monitoring"].get("ports", {})) == there
 
 
 @pytest.mark.parametrize("stack", sorted(STACKS))

@@ -32,6 +32,8 @@ VALUES = {
     # Touch nothing here: another homeserver runs, nothing is monitored, the stack's own CA signs, nobody calls.
     "dendriteRegistrationSecret": "Another-secret-0123456789",
     "canaryPassword": "Another-password-0123456789",
+    "grafanaAdminPassword": "Another-password-0123456789",
+    "grafanaSecretKey": "Another-secret-0123456789",
     "prometheusPort": "25090",
     "acmeDirectory": "https://ca.invalid/directory",
     "acmeEmail": "admin@example.com",
@@ -42,6 +44,7 @@ VALUES = {
     "turnAddress": "127.0.0.2",
     "turnPrivateRanges": "10.20.0.0/16",
     "turnSecret": "Another-secret-0123456789",
+    "grafanaPort": "25030",
     "bindAddress": "127.0.0.2",
     "httpPort": "25081",
     "federationPort": "25449",

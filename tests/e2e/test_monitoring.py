@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import time
 from collections.abc import Iterator
@@ -12,9 +13,14 @@ from urllib import error, parse, request
 import pytest
 
 from components.container import LABEL_ROLE
+from config.dashboards import dashboard_files
 from ops import engine
 from tests.e2e.deployed import Deployed, brought_up
 from tests.e2e.deployment import Deployment
+from tests.e2e.panels import Prometheus, empty_panels, unknown_names
+from tests.e2e.pictures import picture
+from tests.recording import ROOT
+from tests.samples import settings
 
 PROMETHEUS = 26090
 SETTINGS = {
@@ -25,6 +31,8 @@ SETTINGS = {
     "prometheusPort": str(PROMETHEUS),
     "subnet": "10.89.90.0/24",
 }
+PICTURE_SECONDS = 600
+"""How long the time is that `make pictures` draws."""
 JOBS = {"prometheus", "alertmanager", "node", "blackbox", "cadvisor", "nginx", "redis", "homeserver", "canary"}
 
 
@@ -110,6 +118,28 @@ def test_a_request_is_counted(stack: Deployed) -> None:
     settled(f"sum(nginx_http_responses_total) > {before}")
 
 
+def test_every_panel_of_the_dashboards_has_data(stack: Deployed) -> None:
+    person = stack.new_account()
+    room = stack.matrix.new_room(person)
+    files = dashboard_files(settings("monitored-test", **SETTINGS))
+    prometheus, begin = Prometheus(PROMETHEUS), time.time()
+    assert empty_panels(prometheus, files, lambda: stack.matrix.say_something(person, room)) == []
+    if os.environ.get("WRITE_PICTURES") == "1":
+        while (end := time.time()) < begin + PICTURE_SECONDS:
+            stack.matrix.say_something(person, room)
+            time.sleep(5)
+        for name, text in files.items():
+            drawn = picture(text, prometheus, begin=begin, end=end)
+            (ROOT / "docs" / "pictures" / name).with_suffix(".svg").write_text(drawn, encoding="utf-8")
+
+
+@pytest.mark.usefixtures("stack")
+def test_the_dashboards_of_conduit_ask_for_what_every_stack_has() -> None:
+    # Conduit tells nothing of itself, and its image cannot be had everywhere.
+    files = dashboard_files(settings("monitored-test", **{**SETTINGS, "homeserver": "conduit"}))
+    assert unknown_names(Prometheus(PROMETHEUS), files) == []
+
+
 @pytest.mark.usefixtures("stack")
 def test_only_the_watchdog_fires() -> None:
     # A full disk of this machine would be a true alert.
@@ -124,6 +154,7 @@ def test_prometheus_is_reached_on_loopback_only(stack: Deployed) -> None:
                 assert binding["HostIp"] == "127.0.0.1", f"{each.name} {port}"
     printed = stack.deployment.make("dashboards").stdout
     assert f"http://127.0.0.1:{PROMETHEUS}" in printed
+    assert "There is no Grafana" in printed
 
 
 def test_nothing_of_it_changes_at_the_next_run(stack: Deployed) -> None:
