@@ -51,7 +51,7 @@ def readable(value: Any) -> Any:  # noqa: ANN401 (JSON)
         return {key: readable(each) for key, each in sorted(value.items())}
     if isinstance(value, list):
         return [readable(each) for each in value]
-    if isinstance(value, str) and value.startswith("{\n"):
+    if isinstance(value, str) and value.startswith("{\n") and '"panels"' in value:
         # The name of the volume that it goes into follows from all of it.
         return f"[dashboard {json.loads(value)['title']}]"
     if isinstance(value, float) and value.is_integer():
