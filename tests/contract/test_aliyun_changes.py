@@ -62,8 +62,8 @@ CHANGES: Mapping[str, tuple[str, set[str]]] = {
     "dnsDomain": ("", RECORDS),
     "dnsTtl": ("1200", RECORDS),
 }
-# They make another stack.
-FIXED = {"target", "dockerHost", "dockerRoot", "serverName", "region"}
+# They make another stack, or are for local ones only.
+FIXED = {"target", "dockerHost", "dockerRoot", "turnAddress", "serverName", "region"}
 # They are about containers only.
 OF_MONITORING = {*keys_of(AlertSettings)}
 
