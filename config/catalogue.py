@@ -151,7 +151,7 @@ CATALOGUE: Final[Mapping[ImageName, CatalogueEntry]] = MappingProxyType(
             CatalogueEntry(
                 name="mtail",
                 version="3.0.8",
-                reference="ghcr.io/google/mtail:v3.0.8",
+                reference="ghcr.io/google/mtail:3.0.8",
                 recipe=True,
                 built_from="base",
                 package_version="3.0.0-rc50",
