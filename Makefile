@@ -8,7 +8,7 @@ TESTS = MATRIX_ENV=test && . ./activate &&
 
 .DEFAULT_GOAL := help
 .PHONY: help up preview price status outputs token invite dashboards reissue down purge secrets images pin toolchain toolchain-test test lint \
-        reliability outages federation golden rehearse rehearse-down
+        reliability outages pictures federation golden rehearse rehearse-down
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -28,7 +28,9 @@ preview: toolchain ## show what `make up` would change; SUMMARY=file BASE=ref fo
 price: toolchain ## what a stack on Aliyun costs; asked of Aliyun where there is an access key
 	@$(OPS) ops.price --stack $(STACK)
 
-status: toolchain ## what works, what does not, what to do
+# As for REPLACE.
+status: export MATRIX_STATUS_JSON = $(if $(findstring command,$(origin JSON)),$(JSON))
+status: toolchain ## what works, what does not, what to do; JSON=1 for machines
 	@$(OPS) ops.status --stack $(STACK)
 
 outputs: toolchain ## the stack's outputs as JSON, secrets masked
@@ -79,6 +81,9 @@ reliability: toolchain-test ## let things break in stacks of the tests; write do
 
 outages: toolchain-test ## change setting after setting of a stack of the tests and write down how long nobody answered
 	@$(TESTS) env WRITE_OUTAGES=1 pytest -q tests/e2e/test_changes.py tests/e2e/test_change_homeserver.py tests/registry/test_stack.py
+
+pictures: toolchain-test ## let people use a monitored stack of the tests for ten minutes; draw its dashboards in docs/pictures anew
+	@$(TESTS) env WRITE_PICTURES=1 pytest -q tests/e2e/test_monitoring.py -k 'every_target or every_panel'
 
 federation: toolchain-test ## let the stacks of the tests federate, each homeserver with each; write docs/federation.md anew
 	@$(TESTS) env WRITE_FEDERATION=1 pytest -q tests/federation

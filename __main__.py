@@ -12,6 +12,7 @@ from components.monitoring import MonitoringArgs, monitoring
 from components.platform import Platform
 from components.services.acme import Acme, AcmeArgs
 from components.services.certificates import Certificates, CertificatesArgs
+from components.services.coturn import Coturn, CoturnArgs
 from components.services.nginx import NGINX_URL, NGINX_USER, Nginx, NginxArgs
 from components.services.redis import Redis, RedisArgs
 from components.stack_outputs import StackOutputs, export
@@ -49,6 +50,8 @@ def main() -> None:
         ),
         platform.options,
     )
+    if settings.calls.turn:
+        Coturn("coturn", CoturnArgs(platform=platform, secret=secret("turnSecret")), platform.options)
     monitoring(
         MonitoringArgs(
             platform=platform,

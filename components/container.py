@@ -103,6 +103,7 @@ class PublishedPort:
     internal: int
     external: int
     address: str
+    protocol: Literal["tcp", "udp"] = "tcp"
 
 
 @final
@@ -119,7 +120,7 @@ class ContainerSpec:
     processes: int
     """Upper bound of processes and threads (``RLIMIT_NPROC``; the provider has no pids limit, see docs/security.md)."""
     entrypoint: Sequence[str] | None = None
-    command: Sequence[str] | None = None
+    command: Sequence[pulumi.Input[str]] | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     """Never secrets: ``docker inspect`` shows it."""
     mounts: Sequence[Mount] = ()
@@ -194,7 +195,9 @@ def _networks(networks: Sequence[NetworkAttachment]) -> list[docker.ContainerNet
 
 def _ports(ports: Sequence[PublishedPort]) -> list[docker.ContainerPortArgs]:
     return [
-        docker.ContainerPortArgs(internal=port.internal, external=port.external, ip=port.address, protocol="tcp")
+        docker.ContainerPortArgs(
+            internal=port.internal, external=port.external, ip=port.address, protocol=port.protocol
+        )
         for port in ports
     ]
 

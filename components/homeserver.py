@@ -16,12 +16,14 @@ def homeserver(
     platform: Platform, redis: Redis | None, registration_token: pulumi.Output[str] | None
 ) -> Conduit | Dendrite | Synapse:
     """Declare the homeserver that the settings name."""
+    turn_secret = secret("turnSecret") if platform.settings.calls.turn else None
     if platform.settings.homeserver == "conduit":
-        args = ConduitArgs(platform=platform, registration_token=registration_token)
-        return Conduit("conduit", args, platform.options)
+        conduit = ConduitArgs(platform=platform, registration_token=registration_token, turn_secret=turn_secret)
+        return Conduit("conduit", conduit, platform.options)
     if platform.settings.homeserver == "dendrite":
         registration = secret("dendriteRegistrationSecret")
-        return Dendrite("dendrite", DendriteArgs(platform=platform, registration_secret=registration), platform.options)
+        dendrite = DendriteArgs(platform=platform, registration_secret=registration, turn_secret=turn_secret)
+        return Dendrite("dendrite", dendrite, platform.options)
     return Synapse(
         "synapse",
         SynapseArgs(
@@ -33,6 +35,7 @@ def homeserver(
             registrar_password=secret("synapseRegistrarPassword"),
             redis_address=redis.address if redis else None,
             redis_password=secret("redisPassword") if redis else None,
+            turn_secret=turn_secret,
         ),
         platform.options,
     )

@@ -16,6 +16,7 @@ from components.services.certificates import Certificates
 from components.services.conduit import Conduit
 from components.services.dendrite import Dendrite
 from components.services.facts import Facts, FactsArgs
+from components.services.grafana import Grafana, GrafanaArgs
 from components.services.mtail import Mtail, MtailArgs
 from components.services.nginx import Nginx
 from components.services.node_exporter import NodeExporter, NodeExporterArgs
@@ -70,7 +71,7 @@ def monitoring(args: MonitoringArgs) -> None:
         jobs.append(args.acme.job)
     if settings.monitoring == "full":
         jobs += _inside(args, node)
-    Prometheus(
+    prometheus = Prometheus(
         "prometheus",
         PrometheusArgs(
             platform=platform,
@@ -82,6 +83,17 @@ def monitoring(args: MonitoringArgs) -> None:
         ),
         options,
     )
+    if settings.grafana:
+        Grafana(
+            "grafana",
+            GrafanaArgs(
+                platform=platform,
+                prometheus=prometheus.address,
+                admin_password=secret("grafanaAdminPassword"),
+                secret_key=secret("grafanaSecretKey"),
+            ),
+            options,
+        )
 
 
 def _alerting(args: MonitoringArgs) -> Alertmanager:
@@ -114,6 +126,8 @@ def _inside(args: MonitoringArgs, node: NodeExporter) -> list[ScrapeJob]:
             register_by=facts.canary_by,
             registration=secret(facts.canary_secret),
             password=secret("canaryPassword"),
+            edge=args.nginx.client_address,
+            ca_pem=edge_authorities(settings, args.certificates.ca_pem),
         )
         jobs.append(Canary("canary", canary, options).job)
     return jobs

@@ -51,7 +51,7 @@ class Platform:
         self.settings = settings
         self.tier = TIERS[settings.tier]
         monitored = settings.monitoring != "off"
-        self.homeserver_budget = self.tier.homeserver(monitored=monitored)
+        self.homeserver_budget = self.tier.homeserver(monitored=monitored, calls=settings.calls.turn)
         self.docker_root = settings.docker_root or DOCKER_ROOT
         self.addresses = address_plan(settings.subnet)
         self.ssh = where.host if isinstance(where.host, SshHost) else None

@@ -11,6 +11,7 @@ from components.platform import Platform
 from config.catalogue import software_version
 from config.homeservers import HOMESERVERS
 from config.outputs import host_outputs, plain_outputs
+from config.settings import secret
 from config.stack_images import images_of
 
 
@@ -47,4 +48,5 @@ def export(outputs: StackOutputs) -> None:
     pulumi.export("images", {name: platform.images[name].resource.image_id for name in images_of(settings)})
     pulumi.export("caCertificate", outputs.ca_pem)
     pulumi.export("registrationToken", outputs.registration_token or pulumi.Output.secret(""))
-    pulumi.export("grafanaAdminPassword", pulumi.Output.secret(""))
+    grafana_password = secret("grafanaAdminPassword") if settings.grafana else pulumi.Output.secret("")
+    pulumi.export("grafanaAdminPassword", grafana_password)

@@ -25,10 +25,11 @@ class NetworkAddresses:
 @final
 @dataclass(frozen=True, kw_only=True)
 class AddressPlan:
-    """The networks, and the fixed address of each homeserver on the edge.
+    """The networks, and the fixed addresses on the edge: of each homeserver, and of the canary.
 
-    Nginx resolves an upstream's name once, at start; a fixed address is what keeps it right when the homeserver's
-    container is replaced. Each homeserver has one of its own: while ``homeserver`` is changed, both containers exist.
+    Nginx resolves an upstream's name once, at start, and does not start where there is none; a fixed address is what
+    keeps it right when the other container is replaced or missing. Each homeserver has one of its own: while
+    ``homeserver`` is changed, both containers exist.
     """
 
     edge: NetworkAddresses
@@ -36,6 +37,7 @@ class AddressPlan:
     operators: NetworkAddresses
     monitoring: NetworkAddresses
     homeservers: dict[HomeserverName, IPv4Address]
+    canary: IPv4Address
 
 
 def address_plan(subnet: IPv4Network) -> AddressPlan:
@@ -50,6 +52,7 @@ def address_plan(subnet: IPv4Network) -> AddressPlan:
         operators=_all_dynamic(operators),
         monitoring=_all_dynamic(monitoring),
         homeservers={name: edge[2 + index] for index, name in enumerate(HOMESERVERS)},
+        canary=edge[2 + len(HOMESERVERS)],
     )
 
 

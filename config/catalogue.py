@@ -32,8 +32,10 @@ ImageName = Literal[
     "redis-exporter",
     "cadvisor",
     "alertmanager",
+    "grafana",
     "python",
     "acme",
+    "coturn",
 ]
 ImageSource = Literal["registry", "packages"]
 
@@ -56,7 +58,7 @@ class CatalogueEntry:
     """Where it is pulled from, pinned; None for an image that is only ever built: the base of the others, and the ACME
     client, which is ours (docs/adr/0006)."""
     recipe: bool
-    """Whether ``images/<name>`` builds a drop-in from packages. There is none for Conduit: no package of it exists."""
+    """Whether ``images/<name>`` builds a drop-in from packages. There is none for Conduit and Grafana, no package."""
     built_from: ImageName | None = None
     """The image that the recipe's Dockerfile is FROM."""
     inputs: tuple[str, ...] = ()
@@ -178,6 +180,21 @@ CATALOGUE: Final[Mapping[ImageName, CatalogueEntry]] = MappingProxyType(
                 recipe=True,
                 built_from="base",
                 package_version="0.25.0",
+            ),
+            CatalogueEntry(
+                name="coturn",
+                version="4.6.2",
+                reference="docker.io/coturn/coturn:4.6.2-r12",
+                recipe=True,
+                built_from="base",
+                package_version="4.6.1",
+            ),
+            CatalogueEntry(
+                name="grafana",
+                version="12.4.5",
+                # The last line of its generation, which gets corrections longest.
+                reference="docker.io/grafana/grafana:12.4.5",
+                recipe=False,
             ),
             CatalogueEntry(
                 # What runs in it is part of this project and comes in a config volume.

@@ -181,7 +181,10 @@ def monitoring(settings: Settings) -> MonitoringOutput | Mapping[str, object]:
         return {}
     return {
         "level": settings.monitoring,
-        "ports": {"prometheus": settings.prometheus_port},
+        "ports": {
+            **({"grafana": settings.grafana_port} if settings.grafana else {}),
+            "prometheus": settings.prometheus_port,
+        },
         "open": f"make dashboards{_of_stack(settings)}",
     }
 

@@ -49,3 +49,6 @@ LOG_SOCKET: Final = f"{LOG_MOUNT}/nginx.sock"
 
 HOMESERVER_ALIAS: Final = "homeserver"
 """Name of the homeserver on the monitoring network, whichever it is."""
+
+CANARY_PORT: Final = 8082
+"""Where the canary tells its metrics, and Nginx whether the stack is well."""

@@ -14,9 +14,10 @@ from typing import Any, Final, Literal, final
 
 import pulumi
 
-from config import acme, alert_parsing, alert_settings, cloud, parsing
+from config import acme, alert_parsing, alert_settings, calls, cloud, parsing
 from config.acme import AcmeSettings, CertificateSource
 from config.alert_settings import AlertSettings, Receiver, tells
+from config.calls import CallSettings
 from config.catalogue import ImageSource
 from config.cloud import CloudSettings
 from config.errors import ConfigError, Problem, problem
@@ -45,6 +46,7 @@ class Settings:
     cloud: CloudSettings | None
     """None on a local stack."""
     acme: AcmeSettings
+    calls: CallSettings
     alerting: AlertSettings
     target: Target = key(parsing.one_of(*TARGETS))
     tier: TierName = key(parsing.one_of(*TIER_NAMES))
@@ -86,6 +88,8 @@ class Settings:
     monitoring: MonitoringLevel = key(parsing.one_of(*MONITORING_LEVELS), usual_level)
     prometheus_port: int = key(parsing.port, "9090")
     """Where Prometheus is published, on the loopback interface of the Docker engine's machine only."""
+    grafana_port: int = key(parsing.port, "3000")
+    """The same of Grafana."""
     delete_protection: bool = key(parsing.boolean, "true")
 
     @property
@@ -100,9 +104,32 @@ class Settings:
         return (self.http_port, self.https_port, *((self.federation_port,) if self.federation else ()))
 
     @property
+    def relay_ports(self) -> tuple[tuple[str, str], ...]:
+        """The ports of the TURN server: protocol, and first and last port with a slash between them."""
+        if not self.calls.turn:
+            return ()
+        asked, relays = self.calls.turn_port, self.calls.turn_ports
+        return (("udp", f"{asked}/{asked}"), ("tcp", f"{asked}/{asked}"), ("udp", f"{relays[0]}/{relays[-1]}"))
+
+    @property
+    def turn_uris(self) -> tuple[str, ...]:
+        """Where clients find the TURN server; nowhere where there is none."""
+        return calls.uris(self.matrix_host, self.calls.turn_port) if self.calls.turn else ()
+
+    @property
     def prometheus_url(self) -> str:
         """Where Prometheus is opened, on the machine of the Docker engine or through a tunnel to it."""
         return f"http://{LOOPBACK}:{self.prometheus_port}"
+
+    @property
+    def grafana(self) -> bool:
+        """Whether Grafana is part of the stack: of all that is monitored in full, where images come from a registry."""
+        return _has_grafana({"monitoring": self.monitoring, "imageSource": self.image_source})
+
+    @property
+    def grafana_url(self) -> str:
+        """Where Grafana is opened."""
+        return f"http://{LOOPBACK}:{self.grafana_port}"
 
     @property
     def registration_by_token(self) -> bool:
@@ -136,7 +163,13 @@ class Settings:
 
 
 KEYS: Final[Mapping[str, Key]] = MappingProxyType(
-    {**keys_of(Settings), **keys_of(AcmeSettings), **keys_of(AlertSettings), **keys_of(CloudSettings)}
+    {
+        **keys_of(Settings),
+        **keys_of(CallSettings),
+        **keys_of(AcmeSettings),
+        **keys_of(AlertSettings),
+        **keys_of(CloudSettings),
+    }
 )
 
 _Condition = Callable[[Mapping[str, object]], bool]
@@ -153,6 +186,11 @@ def _on_dendrite(values: Mapping[str, object]) -> bool:
 def _has_canary(values: Mapping[str, object]) -> bool:
     may_register = values.get("homeserver") != "conduit" or _registers_by_token(values)
     return values.get("monitoring") == "full" and may_register
+
+
+def _has_grafana(values: Mapping[str, object]) -> bool:
+    # There is no package of it.
+    return values.get("monitoring") == "full" and values.get("imageSource") == "registry"
 
 
 def _registers_by_token(values: Mapping[str, object]) -> bool:
@@ -189,6 +227,7 @@ SECRET_KEYS: Final[Mapping[str, SecretKey]] = MappingProxyType(
         "synapseFormSecret": SecretKey(parse=parsing.secret, needed=_on_synapse),
         "synapseRegistrarPassword": SecretKey(parse=parsing.secret, needed=_on_synapse),
         "dendriteRegistrationSecret": SecretKey(parse=parsing.secret, needed=_on_dendrite),
+        "turnSecret": SecretKey(parse=parsing.secret, needed=calls.needs_secret),
         "canaryPassword": SecretKey(parse=parsing.secret, needed=_has_canary),
         "alidnsAccessKey": SecretKey(
             parse=acme.id_and_secret,
@@ -196,6 +235,8 @@ SECRET_KEYS: Final[Mapping[str, SecretKey]] = MappingProxyType(
             placeholder="placeholder:alidns",
         ),
         "acmeBinding": SecretKey(parse=acme.id_and_secret, needed=lambda _: False, placeholder="placeholder:binding"),
+        "grafanaAdminPassword": SecretKey(parse=parsing.secret, needed=_has_grafana),
+        "grafanaSecretKey": SecretKey(parse=parsing.secret, needed=_has_grafana),
         "dingtalkAddress": SecretKey(
             parse=alert_parsing.DINGTALK,
             needed=_tells("dingtalk"),
@@ -325,13 +366,22 @@ def _missing_secret(stack: str, name: str, each: SecretKey) -> Problem:
 
 
 _OTHER_PORTS: Final = MappingProxyType(
-    {"httpPort": "80", "httpsPort": "443", "federationPort": "8448", "prometheusPort": "9090"}
+    {
+        "httpPort": "80",
+        "httpsPort": "443",
+        "federationPort": "8448",
+        "prometheusPort": "9090",
+        "grafanaPort": "3000",
+        "turnPort": "3478",
+    }
 )
 
 
 def _port_problems(values: Mapping[str, object]) -> list[Problem]:
     names = ["httpPort", "httpsPort"] + (["federationPort"] if values.get("federation") is True else [])
     names += ["prometheusPort"] if values.get("monitoring") in {"lite", "full"} else []
+    names += ["turnPort"] if values.get("turn") is True else []
+    names += ["grafanaPort"] if _has_grafana(values) else []
     problems = []
     for index, name in enumerate(names):
         same = [other for other in names[:index] if other in values and values.get(name) == values[other]]
@@ -380,6 +430,7 @@ def parse(stack: str, texts: Mapping[str, str], sealed: Collection[str]) -> Sett
     problems += _port_problems(values)
     problems += _monitoring_problems(values)
     problems += acme.problems(values)
+    problems += calls.problems(values)
     problems += alert_settings.problems(values)
     if target == "aliyun":
         problems += cloud.problems(values)
@@ -391,6 +442,7 @@ def parse(stack: str, texts: Mapping[str, str], sealed: Collection[str]) -> Sett
         stack=stack,
         cloud=CloudSettings(**_arguments(CloudSettings, values)) if target == "aliyun" else None,
         acme=AcmeSettings(bound=bool(texts.get("acmeBinding")), **_arguments(AcmeSettings, values)),
+        calls=CallSettings(**_arguments(CallSettings, values)),
         alerting=AlertSettings(**_arguments(AlertSettings, values)),
         **_arguments(Settings, values),
     )

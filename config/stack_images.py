@@ -20,10 +20,14 @@ def images_of(settings: Settings) -> tuple[ImageName, ...]:
         names += ["mtail", "cadvisor"]
         if settings.redis:
             names.append("redis-exporter")
+    if settings.grafana:
+        names.append("grafana")
     if settings.monitoring == "full" or settings.alerting.alerts:
         names.append("python")
     if settings.certificates != "self-signed":
         names.append("acme")
+    if settings.calls.turn:
+        names.append("coturn")
     if settings.image_source == "packages":
         names.insert(0, "base")
     return tuple(names)

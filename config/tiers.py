@@ -18,6 +18,7 @@ ServiceName = Literal[
     "nginx",
     "redis",
     "acme",
+    "coturn",
     "one-shot",
     "registrar",
     "prometheus",
@@ -30,6 +31,7 @@ ServiceName = Literal[
     "redis-exporter",
     "facts",
     "canary",
+    "grafana",
 ]
 
 TIER_NAMES: Final[tuple[TierName, ...]] = get_args(TierName)
@@ -64,6 +66,10 @@ class Tier:
     """What each container may use. A service that the tier has no room for is not in it."""
     monitored_homeserver: Mebibytes
     """The homeserver's memory on a machine that the monitoring runs on too."""
+    calling_homeserver: Mebibytes
+    """The same where a TURN server runs beside it."""
+    turn_ports: int
+    """How many relay ports there is memory for: each published port has a process of the Docker engine behind it."""
     metrics_days: int
     """How long Prometheus keeps what it has measured, unless ``metrics_size`` is reached before."""
     metrics_size: Mebibytes
@@ -88,10 +94,12 @@ class Tier:
     data_disk_gib: int
     """Data disk on Aliyun unless something else is set, in GiB: images (3), containers and all data."""
 
-    def homeserver(self, *, monitored: bool) -> Budget:
+    def homeserver(self, *, monitored: bool, calls: bool) -> Budget:
         """Return what the homeserver may use."""
         budget = self.budgets["homeserver"]
-        return replace(budget, memory=self.monitored_homeserver) if monitored else budget
+        monitored_memory = self.monitored_homeserver if monitored else budget.memory
+        calling_memory = self.calling_homeserver if calls else budget.memory
+        return replace(budget, memory=min(monitored_memory, calling_memory))
 
 
 def _budgets(budgets: Mapping[ServiceName, tuple[int, float]]) -> Mapping[ServiceName, Budget]:
@@ -113,6 +121,7 @@ TIERS: Final[Mapping[TierName, Tier]] = MappingProxyType(
                     "nginx": (48, 0.5),
                     "redis": (40, 0.5),
                     "acme": (24, 0.5),
+                    "coturn": (24, 0.5),
                     "one-shot": (16, 0.5),
                     "registrar": (32, 0.5),
                     "prometheus": (96, 0.5),
@@ -123,6 +132,8 @@ TIERS: Final[Mapping[TierName, Tier]] = MappingProxyType(
                 }
             ),
             monitored_homeserver=Mebibytes(232),
+            calling_homeserver=Mebibytes(352),
+            turn_ports=14,
             metrics_days=7,
             metrics_size=Mebibytes(256),
             redis_data=Mebibytes(20),
@@ -145,6 +156,7 @@ TIERS: Final[Mapping[TierName, Tier]] = MappingProxyType(
                     "nginx": (128, 1.0),
                     "redis": (256, 1.0),
                     "acme": (48, 0.5),
+                    "coturn": (64, 1.0),
                     "one-shot": (64, 1.0),
                     "registrar": (64, 1.0),
                     "prometheus": (256, 1.0),
@@ -157,9 +169,12 @@ TIERS: Final[Mapping[TierName, Tier]] = MappingProxyType(
                     "redis-exporter": (32, 0.25),
                     "facts": (48, 0.25),
                     "canary": (48, 0.25),
+                    "grafana": (320, 1.0),
                 }
             ),
             monitored_homeserver=Mebibytes(1536),
+            calling_homeserver=Mebibytes(1536),
+            turn_ports=40,
             metrics_days=15,
             metrics_size=Mebibytes(1024),
             redis_data=Mebibytes(128),
@@ -182,6 +197,7 @@ TIERS: Final[Mapping[TierName, Tier]] = MappingProxyType(
                     "nginx": (256, 2.0),
                     "redis": (448, 1.0),
                     "acme": (64, 0.5),
+                    "coturn": (64, 1.0),
                     "one-shot": (64, 1.0),
                     "registrar": (64, 1.0),
                     "prometheus": (512, 1.0),
@@ -194,9 +210,12 @@ TIERS: Final[Mapping[TierName, Tier]] = MappingProxyType(
                     "redis-exporter": (32, 0.25),
                     "facts": (48, 0.25),
                     "canary": (48, 0.25),
+                    "grafana": (384, 1.0),
                 }
             ),
             monitored_homeserver=Mebibytes(4096),
+            calling_homeserver=Mebibytes(4096),
+            turn_ports=100,
             metrics_days=30,
             metrics_size=Mebibytes(4096),
             redis_data=Mebibytes(256),

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, Final
 
+from components.services.grafana.render import ADMIN
 from config.settings import LOOPBACK
 from ops import command, docker_host, engine
 from ops.docker_host import DockerHost
@@ -24,9 +25,10 @@ def main() -> None:
     host = stack.remote_host()
     if host is None:
         show(pages)
+        print(about_grafana(outputs, stack.name))
         return
     docker_host.write_key(host)
-    _tunnel(host, pages)
+    _tunnel(host, pages, about_grafana(outputs, stack.name))
 
 
 def addresses(outputs: Mapping[str, Any], stack: str) -> Mapping[str, int]:
@@ -53,6 +55,15 @@ def show(pages: Mapping[str, int]) -> None:
         print(f"{name.capitalize():<12}  http://{LOOPBACK}:{port}", flush=True)
 
 
+def about_grafana(outputs: Mapping[str, Any], stack: str) -> str:
+    """Return how to log in to Grafana, or why there is none."""
+    if "grafana" in addresses(outputs, stack):
+        return f"Log in to Grafana as {ADMIN}; its password: pulumi config get grafanaAdminPassword --stack {stack}"
+    if outputs["monitoring"]["level"] == "full":
+        return "There is no Grafana: it comes from a registry only, and this stack builds its images (imageSource)."
+    return "There is no Grafana: it comes with `monitoring: full`."
+
+
 def forwarding(pages: Mapping[str, int]) -> list[str]:
     """Return ssh's options for a tunnel from this machine's loopback interface to that of the host."""
     options = ["-N", "-o", "ExitOnForwardFailure=yes"]
@@ -61,14 +72,15 @@ def forwarding(pages: Mapping[str, int]) -> list[str]:
     return options
 
 
-def _tunnel(host: DockerHost, pages: Mapping[str, int]) -> None:
-    taken = [port for port in pages.values() if not engine.is_free(LOOPBACK, port)]
+def _tunnel(host: DockerHost, pages: Mapping[str, int], about: str) -> None:
+    taken = [(name, port) for name, port in pages.items() if not engine.is_free(LOOPBACK, port)]
     if taken:
+        name, port = taken[0]
         raise StepFailed(
             step="tunnel",
-            reason=f"{LOOPBACK}:{taken[0]} of this machine is in use by another program, or by another such tunnel",
+            reason=f"{LOOPBACK}:{port} of this machine is in use by another program, or by another such tunnel",
             remedy="stop that program (`ss -ltnp` names it), or choose another port: "
-            f"pulumi config set prometheusPort {taken[0] + 1}, and make up",
+            f"pulumi config set {name}Port {port + 1}, and make up",
         )
     process = subprocess.Popen(
         docker_host.command(host, options=forwarding(pages)),
@@ -79,6 +91,7 @@ def _tunnel(host: DockerHost, pages: Mapping[str, int]) -> None:
     try:
         if _is_open(process, pages):
             show(pages)
+            print(about)
             print(f"The tunnel to {host.address} is open until Ctrl-C.", flush=True)
         _, said = process.communicate()
     except KeyboardInterrupt:

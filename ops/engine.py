@@ -160,9 +160,13 @@ def check_ports(client: docker.DockerClient, settings: Settings) -> None:
     wanted = {"httpPort": settings.http_port, "httpsPort": settings.https_port}
     if settings.federation:
         wanted["federationPort"] = settings.federation_port
+    if settings.calls.turn:
+        wanted["turnPort"] = settings.calls.turn_port
     places = {name: (settings.bind_address, port) for name, port in wanted.items()}
     if settings.monitoring != "off":
         places["prometheusPort"] = (LOOPBACK, settings.prometheus_port)
+    if settings.grafana:
+        places["grafanaPort"] = (LOOPBACK, settings.grafana_port)
     taken = {
         name: (address, port)
         for name, (address, port) in places.items()

@@ -30,7 +30,7 @@ UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 """Stands for a value that is not known in a preview."""
 
 _LARGEST_MESSAGE = 256 * 1024 * 1024  # bytes; schemas of big providers exceed gRPC's 4 MiB
-_CALL_WITHIN = 120.0  # seconds
+_CALL_WITHIN = 600.0  # seconds; the build of an image is one call
 Properties = Mapping[str, Any]
 
 

@@ -58,6 +58,7 @@ class Cloud(pulumi.ComponentResource):
                 owner=owner,
                 vpc_id=network.vpc_id,
                 public_ports=settings.published_ports,
+                relay_ports=settings.relay_ports,
                 admin_cidrs=cloud.admin_cidrs,
             ),
             child,

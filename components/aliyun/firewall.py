@@ -24,6 +24,8 @@ class FirewallArgs:
     owner: Ownership
     vpc_id: pulumi.Input[str]
     public_ports: Sequence[int]
+    relay_ports: Sequence[tuple[str, str]]
+    """Of a TURN server: protocol, and first and last port with a slash between them."""
     admin_cidrs: Sequence[IPv4Network]
 
 
@@ -49,11 +51,15 @@ class Firewall(pulumi.ComponentResource):
         )
         self.group_id = self._group.id
         rules = [
-            self._allow(f"ingress-{port}", port, EVERYBODY, "clients and other homeservers")
+            self._allow(f"ingress-{port}", f"{port}/{port}", EVERYBODY, "clients and other homeservers")
             for port in args.public_ports
         ]
         rules += [
-            self._allow(f"ingress-ssh-{network}", SSH_PORT, str(network), "administration")
+            self._allow(f"ingress-{protocol}-{ports}", ports, EVERYBODY, "calls", protocol)
+            for protocol, ports in args.relay_ports
+        ]
+        rules += [
+            self._allow(f"ingress-ssh-{network}", f"{SSH_PORT}/{SSH_PORT}", str(network), "administration")
             for network in args.admin_cidrs
         ]
         # What a group allows by default, stated: federation goes to any port that another server names.
@@ -73,13 +79,15 @@ class Firewall(pulumi.ComponentResource):
         self.rules = (*rules, egress)
         self.register_outputs({"groupId": self.group_id})
 
-    def _allow(self, name: str, port: int, source: str, description: str) -> ecs.SecurityGroupRule:
+    def _allow(
+        self, name: str, ports: str, source: str, description: str, protocol: str = "tcp"
+    ) -> ecs.SecurityGroupRule:
         return ecs.SecurityGroupRule(
             name,
             type="ingress",
             security_group_id=self.group_id,
-            ip_protocol="tcp",
-            port_range=f"{port}/{port}",
+            ip_protocol=protocol,
+            port_range=ports,
             cidr_ip=source,
             # The only kind in a VPC. Unset, the provider writes "<nil>" into the rule's id and its reads.
             nic_type="intranet",

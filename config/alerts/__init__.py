@@ -1,7 +1,7 @@
 """What is alerted on: rules that follow from what is deployed, and which alert keeps quiet about which other."""
 
 from config.alerts.inhibitions import INHIBITIONS, Inhibition
-from config.alerts.render import RuleFile, all_rules, render_rules, rule_file, rules_for
+from config.alerts.render import RuleFile, all_rules, parts_of, render_rules, rule_file, rules_for
 from config.alerts.rule import Language, Part, RecordingRule, Rule, Severity
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "RuleFile",
     "Severity",
     "all_rules",
+    "parts_of",
     "render_rules",
     "rule_file",
     "rules_for",

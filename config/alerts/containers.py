@@ -58,8 +58,8 @@ def rules(alerting: AlertSettings) -> Sequence[Rule]:
             ),
             detail="{{ $labels.name }}: {{ $value | humanizePercentage }}",
             action=Text(
-                en="If it stays so, the machine is too small for its use: a larger `tier`.",
-                zh="若持续如此，说明机器规格不足：请选用更大的 `tier`。",
+                en="If it stays so, the machine is too small for its use: `pulumi config set tier`, `make up`.",
+                zh="若持续如此，说明机器规格不足：用 `pulumi config set tier` 选用更大的规格，再执行 `make up`。",
             ),
         ),
         Rule(
@@ -74,8 +74,8 @@ def rules(alerting: AlertSettings) -> Sequence[Rule]:
             ),
             detail="{{ $labels.name }}",
             action=Text(
-                en="It has been started again. If it comes back, choose a larger `tier`.",
-                zh="容器已自动重启。若再次发生，请选用更大的 `tier`。",
+                en="It has been started again. If it comes back: a larger tier (`pulumi config set tier`, `make up`).",
+                zh="容器已自动重启。若再次发生，用 `pulumi config set tier` 选用更大的规格，再执行 `make up`。",
             ),
         ),
         Rule(
@@ -147,8 +147,8 @@ def rules(alerting: AlertSettings) -> Sequence[Rule]:
             ),
             detail="{{ $labels.name }}: {{ $value | humanizePercentage }}",
             action=Text(
-                en="Nothing, as long as people do not find it slow; else a larger `tier`.",
-                zh="若用户未感到缓慢则无需处理；否则选用更大的 `tier`。",
+                en="Nothing, unless people find it slow: then a larger tier (`pulumi config set tier`, `make up`).",
+                zh="若用户未感到缓慢则无需处理；否则用 `pulumi config set tier` 选用更大的规格，再执行 `make up`。",
             ),
         ),
     )

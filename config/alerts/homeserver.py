@@ -53,8 +53,8 @@ def rules(alerting: AlertSettings) -> Sequence[Rule]:
                 zh="测试消息无法发送并读回：主服务器可能仍有应答，但无法写入。",
             ),
             action=Text(
-                en="Look for a full disk first; with room again, restart the homeserver's container.",
-                zh="首先检查磁盘是否已满；腾出空间后重启主服务器的容器。",
+                en="Look for a full disk (`df -h`); with room again, `docker restart` the homeserver's container.",
+                zh="首先检查磁盘是否已满（`df -h`）；腾出空间后用 `docker restart` 重启主服务器的容器。",
             ),
         ),
         Rule(
@@ -72,8 +72,8 @@ def rules(alerting: AlertSettings) -> Sequence[Rule]:
                 zh="其他主服务器无法访问本服务器；本服务器用户之间仍可通信。",
             ),
             action=Text(
-                en="Check the federation port of Nginx and the firewall in front of it.",
-                zh="检查 Nginx 的联邦端口及其前面的防火墙。",
+                en="`make status` says how far others get; look at Nginx' federation port and the firewall before it.",
+                zh="用 `make status` 查看其他服务器能到达哪一步。检查 Nginx 的联邦端口及其前面的防火墙。",
             ),
         ),
         Rule(

@@ -67,8 +67,8 @@ def rules(alerting: AlertSettings) -> Sequence[Rule]:
             ),
             detail="{{ $labels.device }}: {{ $value | humanizePercentage }}",
             action=Text(
-                en="Find out what grows before it stops the homeserver; make room or grow the disk.",
-                zh="在影响主服务器之前查明增长来源；清理空间或扩容磁盘。",
+                en="Find out what grows (`docker system df -v`); make room or grow the disk before it is full.",
+                zh="在影响主服务器之前查明增长来源（`docker system df -v`）；清理空间或扩容磁盘。",
             ),
         ),
         Rule(
@@ -84,8 +84,8 @@ def rules(alerting: AlertSettings) -> Sequence[Rule]:
             ),
             detail="{{ $value | humanizePercentage }}",
             action=Text(
-                en="If it lasts for days, take an instance type that does not share processors.",
-                zh="若持续数日，请选用不共享处理器的实例规格。",
+                en="If it lasts for days: a type that shares none (`pulumi config set instanceType`, `make up`).",
+                zh="若持续数日，用 `pulumi config set instanceType` 选用不共享处理器的实例规格，再执行 `make up`。",
             ),
         ),
         Rule(

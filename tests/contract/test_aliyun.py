@@ -131,6 +131,17 @@ def test_everybody_reaches_the_published_ports_and_nothing_else() -> None:
     assert set(ingress(moved)) == {(f"{port}/{port}", everybody) for port in (8080, 8443, 18448)} | admins
 
 
+def test_calls_open_their_ports_and_only_where_there_are_some() -> None:
+    calling = recorded(turn="true", turnPort="3480", turnPorts="50000-50009")
+    rules = [each.inputs for each in calling.of_type(RULE) if each.inputs["description"] == "calls"]
+    assert {(each["ipProtocol"], each["portRange"], each["cidrIp"]) for each in rules} == {
+        ("tcp", "3480/3480", "0.0.0.0/0"),
+        ("udp", "3480/3480", "0.0.0.0/0"),
+        ("udp", "50000/50009", "0.0.0.0/0"),
+    }
+    assert not [each for each in recorded().of_type(RULE) if each.inputs["ipProtocol"] == "udp"]
+
+
 def test_ssh_is_open_to_nobody_but_those_who_administrate(recording: Recording) -> None:
     for (ports, source), each in ingress(recording).items():
         if ports == "22/22":

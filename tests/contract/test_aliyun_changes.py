@@ -33,6 +33,10 @@ CHANGES: Mapping[str, tuple[str, set[str]]] = {
     "certificates": ("acme-http", set()),
     "acmeDirectory": ("staging", set()),
     "acmeEmail": ("admin@example.com", set()),
+    "turn": ("true", {"ingress-udp-3478/3478", "ingress-tcp-3478/3478", "ingress-udp-49160/49199"}),
+    "turnPort": ("3479", set()),
+    "turnPorts": ("50000-50009", set()),
+    "turnPrivateRanges": ("10.20.0.0/16", set()),
     "federation": ("false", {"ingress-8448", "dns-federation", "dns-federation-deprecated"}),
     "discovery": ("srv", set()),
     "federationPrivateRanges": ("10.20.0.0/16", set()),
@@ -42,6 +46,7 @@ CHANGES: Mapping[str, tuple[str, set[str]]] = {
     "redis": ("false", set()),
     "monitoring": ("lite", set()),
     "prometheusPort": ("9091", set()),
+    "grafanaPort": ("3001", set()),
     "deleteProtection": ("false", {"host", "data", "public-address"}),
     "zone": ("cn-hangzhou-j", {"vswitch", "data", "host"}),
     "accountType": ("International", set()),
@@ -57,8 +62,8 @@ CHANGES: Mapping[str, tuple[str, set[str]]] = {
     "dnsDomain": ("", RECORDS),
     "dnsTtl": ("1200", RECORDS),
 }
-# They make another stack.
-FIXED = {"target", "dockerHost", "dockerRoot", "serverName", "region"}
+# They make another stack, or are for local ones only.
+FIXED = {"target", "dockerHost", "dockerRoot", "turnAddress", "serverName", "region"}
 # They are about containers only.
 OF_MONITORING = {*keys_of(AlertSettings)}
 

@@ -64,11 +64,18 @@ CHANGES: Mapping[str, Change] = {
     "federationPrivateRanges": change("10.20.0.0/16", synapse=(HOMESERVER,)),
     "extraCa": change(AUTHORITY, HOMESERVER),
     "dnsServers": change("223.5.5.5", HOMESERVER),
+    "turn": change("true", HOMESERVER, "coturn"),
+    # While there is no TURN server.
+    "turnPort": change("3479"),
+    "turnPorts": change("50000-50009"),
+    "turnAddress": change("127.0.0.2"),
+    "turnPrivateRanges": change("10.20.0.0/16"),
     "registration": change("closed", HOMESERVER),
     "redis": change("false", "redis", synapse=("redis", HOMESERVER)),
     "monitoring": change("lite", HOMESERVER, "prometheus", "alertmanager", "node-exporter", "blackbox-exporter"),
     # While nothing is monitored.
     "prometheusPort": change("9091"),
+    "grafanaPort": change("3001"),
     "deleteProtection": change("false"),
 }
 SECRET_CHANGES: Mapping[str, Change] = {
@@ -79,9 +86,12 @@ SECRET_CHANGES: Mapping[str, Change] = {
     "synapseFormSecret": change("", synapse=(HOMESERVER,)),
     "synapseRegistrarPassword": change("", synapse=()),
     "dendriteRegistrationSecret": change(""),
+    "turnSecret": change(""),
     "canaryPassword": change(""),
     "alidnsAccessKey": change(""),
     "acmeBinding": change(""),
+    "grafanaAdminPassword": change(""),
+    "grafanaSecretKey": change(""),
 }
 
 
@@ -100,16 +110,25 @@ ALERTED: Mapping[str, str] = {
 ALERT_CHANGES: Mapping[str, tuple[str, set[str]]] = {
     "alerts": ("wecom", {"alertmanager", "alert-relay"}),
     "alertLanguage": ("zh", {"prometheus", "alert-relay"}),
-    "alertCertificateDays": ("7", {"prometheus"}),
-    "alertDiskPercent": ("10", {"prometheus"}),
-    "alertMemoryPercent": ("80", {"prometheus"}),
-    "alertErrorPercent": ("10", {"prometheus"}),
+    "alertCertificateDays": ("7", {"prometheus", "grafana"}),
+    "alertDiskPercent": ("10", {"prometheus", "grafana"}),
+    "alertMemoryPercent": ("80", {"prometheus", "grafana"}),
+    "alertErrorPercent": ("10", {"prometheus", "grafana"}),
     "alertTimeScale": ("0.1", {"prometheus", "alertmanager"}),
     "smtpHost": ("smtp.example.net", {"alert-relay"}),
     "smtpPort": ("587", {"alert-relay"}),
     "smtpUser": ("other@example.com", {"alert-relay"}),
     "smtpFrom": ("other@example.com", {"alert-relay"}),
     "smtpTo": ("other@example.com", {"alert-relay"}),
+}
+CALLING: Mapping[str, str] = {**LOCAL, "turn": "true"}
+"""A stack with a TURN server."""
+# Another value, and the services that differ with it.
+CALL_CHANGES: Mapping[str, tuple[str, set[str]]] = {
+    "turnPort": ("3479", {HOMESERVER, "coturn"}),
+    "turnPorts": ("50000-50009", {"coturn"}),
+    "turnAddress": ("127.0.0.2", {"coturn"}),
+    "turnPrivateRanges": ("10.20.0.0/16", {"coturn"}),
 }
 ALERT_SECRETS = sorted({key for keys in SECRETS_OF.values() for key in keys.values()})
 
@@ -181,6 +200,21 @@ def test_a_changed_setting_of_alerts_touches_these_services_and_no_others(key: s
 @pytest.mark.parametrize("key", ALERT_SECRETS)
 def test_a_changed_secret_of_a_receiver_touches_the_relay_alone(key: str) -> None:
     assert touched(alerted(), record(ALERTED, {**SECRETS, key: f"{SECRETS[key]}-other"})) == {"alert-relay"}
+
+
+@pytest.mark.parametrize("homeserver", ["conduit", "synapse", "dendrite"])
+@pytest.mark.parametrize("key", sorted(CALL_CHANGES))
+def test_a_changed_setting_of_calls_touches_these_services_and_no_others(key: str, homeserver: str) -> None:
+    value, expected = CALL_CHANGES[key]
+    config = {**CALLING, "homeserver": homeserver}
+    assert touched(record(config, SECRETS), record({**config, key: value}, SECRETS)) == expected
+
+
+@pytest.mark.parametrize("homeserver", ["conduit", "synapse", "dendrite"])
+def test_a_changed_secret_of_calls_touches_both_who_share_it(homeserver: str) -> None:
+    config = {**CALLING, "homeserver": homeserver}
+    after = record(config, {**SECRETS, "turnSecret": another(SECRETS["turnSecret"])})
+    assert touched(record(config, SECRETS), after) == {HOMESERVER, "coturn"}
 
 
 def test_every_setting_is_in_the_tables() -> None:

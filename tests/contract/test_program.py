@@ -35,6 +35,7 @@ STACKS: Mapping[str, Mapping[str, str]] = {
         "deleteProtection": "false",
     },
     "closed": {"homeserver": "synapse", "registration": "closed", "federation": "false", "redis": "false"},
+    "calls": {"turn": "true"},
     "monitored-lite": {"monitoring": "lite"},
     "monitored": {
         "homeserver": "synapse",
@@ -129,7 +130,9 @@ def test_services_run_as_users_of_their_own_on_a_read_only_root(recording: Recor
             continue
         assert int(user) >= 1000, each.name
         assert int(group) >= 1000, each.name
-        assert "adds" not in each.inputs["capabilities"], each.name
+        # Of coturn's published image it is the program's own; the others have no use for a port below 1024.
+        allowed = ["CAP_NET_BIND_SERVICE"] if each.name == "coturn" else None
+        assert each.inputs["capabilities"].get("adds") == allowed, each.name
         assert each.inputs["restart"] == "unless-stopped", each.name
 
 
@@ -164,12 +167,12 @@ def test_a_container_waits_for_its_image_and_its_seed(recording: Recording) -> N
         assert each.dependencies & seeds, each.name
 
 
-def test_only_nginx_publishes_ports_and_prometheus_on_loopback(recording: Recording) -> None:
+def test_only_what_people_reach_publishes_ports_and_pages_of_the_monitoring_on_loopback(recording: Recording) -> None:
     for each in recording.of_type(CONTAINER):
         ports = each.inputs.get("ports", [])
-        assert bool(ports) == (each.name in {"nginx", "prometheus"}), each.name
+        assert bool(ports) == (each.name in {"nginx", "coturn", "prometheus", "grafana"}), each.name
         assert all(port["ip"] for port in ports)
-        if each.name == "prometheus":
+        if each.name in {"prometheus", "grafana"}:
             assert {port["ip"] for port in ports} == {"127.0.0.1"}
 
 
@@ -254,6 +257,18 @@ def test_no_secret_is_in_an_environment_or_a_command(recording: Recording) -> No
 def test_private_keys_are_sealed_in_the_state(recording: Recording) -> None:
     for each in recording.of_type("tls:index/privateKey:PrivateKey"):
         assert {"privateKeyPem", "privateKeyPemPkcs8", "privateKeyOpenssh"} <= set(each.additional_secret_outputs)
+
+
+@pytest.mark.parametrize("stack", sorted(STACKS))
+def test_grafana_is_there_where_its_image_can_be_and_so_is_its_password(stack: str) -> None:
+    config = {**LOCAL, **STACKS[stack]}
+    recording = record(config, SECRETS)
+    there = config.get("monitoring") == "full" and config.get("imageSource") != "packages"
+    assert [each.name for each in recording.of_type(CONTAINER) if each.name == "grafana"] == ["grafana"] * there
+    output = recording.stack_outputs["grafanaAdminPassword"]
+    assert is_sealed(output)
+    assert unseal(output) == (SECRETS["grafanaAdminPassword"] if there else "")
+    assert ("grafana" in recording.stack_outputs["monitoring"].get("ports", {})) == there
 
 
 @pytest.mark.parametrize("stack", sorted(STACKS))

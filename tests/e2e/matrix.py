@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
+from urllib import parse
 
 import requests
 from nio import AsyncClient, LoginResponse
@@ -98,6 +99,21 @@ class Matrix:
                 await client.close()
 
         return asyncio.run(run())
+
+    def new_room(self, account: Account) -> str:
+        """Make a room and return its id."""
+        answer = self.ask("POST", "/_matrix/client/v3/createRoom", json={}, token=account.access_token)
+        assert answer.status_code == 200, answer.text
+        return str(answer.json()["room_id"])
+
+    def say_something(self, account: Account, room: str) -> None:
+        """Send a message into a room, and ask for news. More often than every five seconds may be refused."""
+        options = {"token": account.access_token}
+        message = {"msgtype": "m.text", "body": "hello"}
+        path = f"/_matrix/client/v3/rooms/{parse.quote(room)}/send/m.room.message/{uuid.uuid4().hex}"
+        answer = self.ask("PUT", path, json=message, **options)
+        assert answer.status_code == 200, answer.text
+        assert self.ask("GET", "/_matrix/client/v3/sync?timeout=0", **options).status_code == 200
 
     def log_in(self, account: Account) -> str:
         """Log in by password with the library and return the new access token."""

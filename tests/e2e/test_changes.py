@@ -29,14 +29,22 @@ VALUES = {
     "registryMirrors": "mirror.example",
     "deleteProtection": "false",
     "registrationToken": "Another-token-0123456789",
-    # Touch nothing here: another homeserver runs, nothing is monitored yet, and the stack's own CA signs.
+    # Touch nothing here: another homeserver runs, nothing is monitored, the stack's own CA signs, nobody calls.
     "dendriteRegistrationSecret": "Another-secret-0123456789",
     "canaryPassword": "Another-password-0123456789",
+    "grafanaAdminPassword": "Another-password-0123456789",
+    "grafanaSecretKey": "Another-secret-0123456789",
     "prometheusPort": "25090",
     "acmeDirectory": "https://ca.invalid/directory",
     "acmeEmail": "admin@example.com",
     "alidnsAccessKey": "Made-up-id:Made-up-secret",
     "acmeBinding": "Made-up-id:Made-up-key",
+    "turnPort": "3479",
+    "turnPorts": "50000-50009",
+    "turnAddress": "127.0.0.2",
+    "turnPrivateRanges": "10.20.0.0/16",
+    "turnSecret": "Another-secret-0123456789",
+    "grafanaPort": "25030",
     "bindAddress": "127.0.0.2",
     "httpPort": "25081",
     "federationPort": "25449",
@@ -60,13 +68,15 @@ VALUES = {
 }
 # imageSource and registryPrefix are in tests/registry, homeserver in test_change_homeserver.py, certificates below. A
 # changed synapseRegistrarPassword makes `make up` fail, as the table says. imageOrigins is written by `make up`.
+# A TURN server is in test_calls.py.
 ELSEWHERE = {
     "imageSource",
     "registryPrefix",
     "imageOrigins",
     "homeserver",
-    "certificates",
     "synapseRegistrarPassword",
+    "certificates",
+    "turn",
 }
 
 

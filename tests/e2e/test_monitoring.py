@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -11,8 +13,14 @@ from urllib import error, parse, request
 import pytest
 
 from components.container import LABEL_ROLE
+from config.dashboards import dashboard_files
+from ops import engine
 from tests.e2e.deployed import Deployed, brought_up
 from tests.e2e.deployment import Deployment
+from tests.e2e.panels import Prometheus, empty_panels, unknown_names
+from tests.e2e.pictures import picture
+from tests.recording import ROOT
+from tests.samples import settings
 
 PROMETHEUS = 26090
 SETTINGS = {
@@ -23,6 +31,8 @@ SETTINGS = {
     "prometheusPort": str(PROMETHEUS),
     "subnet": "10.89.90.0/24",
 }
+PICTURE_SECONDS = 600
+"""How long the time is that `make pictures` draws."""
 JOBS = {"prometheus", "alertmanager", "node", "blackbox", "cadvisor", "nginx", "redis", "homeserver", "canary"}
 
 
@@ -108,6 +118,28 @@ def test_a_request_is_counted(stack: Deployed) -> None:
     settled(f"sum(nginx_http_responses_total) > {before}")
 
 
+def test_every_panel_of_the_dashboards_has_data(stack: Deployed) -> None:
+    person = stack.new_account()
+    room = stack.matrix.new_room(person)
+    files = dashboard_files(settings("monitored-test", **SETTINGS))
+    prometheus, begin = Prometheus(PROMETHEUS), time.time()
+    assert empty_panels(prometheus, files, lambda: stack.matrix.say_something(person, room)) == []
+    if os.environ.get("WRITE_PICTURES") == "1":
+        while (end := time.time()) < begin + PICTURE_SECONDS:
+            stack.matrix.say_something(person, room)
+            time.sleep(5)
+        for name, text in files.items():
+            drawn = picture(text, prometheus, begin=begin, end=end)
+            (ROOT / "docs" / "pictures" / name).with_suffix(".svg").write_text(drawn, encoding="utf-8")
+
+
+@pytest.mark.usefixtures("stack")
+def test_the_dashboards_of_conduit_ask_for_what_every_stack_has() -> None:
+    # Conduit tells nothing of itself, and its image cannot be had everywhere.
+    files = dashboard_files(settings("monitored-test", **{**SETTINGS, "homeserver": "conduit"}))
+    assert unknown_names(Prometheus(PROMETHEUS), files) == []
+
+
 @pytest.mark.usefixtures("stack")
 def test_only_the_watchdog_fires() -> None:
     # A full disk of this machine would be a true alert.
@@ -122,7 +154,61 @@ def test_prometheus_is_reached_on_loopback_only(stack: Deployed) -> None:
                 assert binding["HostIp"] == "127.0.0.1", f"{each.name} {port}"
     printed = stack.deployment.make("dashboards").stdout
     assert f"http://127.0.0.1:{PROMETHEUS}" in printed
+    assert "There is no Grafana" in printed
 
 
 def test_nothing_of_it_changes_at_the_next_run(stack: Deployed) -> None:
     stack.deployment.pulumi("preview", "--expect-no-changes", "--refresh")
+
+
+def test_status_tells_people_and_machines_the_same_with_what_was_measured(stack: Deployed) -> None:
+    lines = stack.deployment.make("status").stdout.splitlines()
+    told = json.loads(stack.deployment.make("status", JSON="1").stdout)
+    assert "\x1b" not in "".join(lines), "no colours when piped"
+    assert (told["version"], told["stack"], told["works"]) == (1, stack.deployment.stack, True)
+    shown = [re.split(r"  +", line, maxsplit=2)[1] for line in lines if "-> " not in line]
+    assert shown == [check["what"] for check in told["checks"]]
+    states = {check["what"]: check["state"] for check in told["checks"]}
+    # A full disk of this machine would be a true warning.
+    assert {
+        what: state for what, state in states.items() if state != "ok" and not what.lower().startswith("disk")
+    } == {}
+    assert {"containers", "health", "measured", "disk", "writes", "certificate"} <= set(states)
+
+
+def becomes(stack: Deployed, status: int, word: str, seconds: float = 120) -> None:
+    """Wait until machines are told so."""
+    deadline = time.monotonic() + seconds
+    while True:
+        answer = stack.matrix.ask("GET", "/health")
+        if (answer.status_code, answer.json()) == (status, {"status": word}):
+            return
+        assert time.monotonic() < deadline, f"{answer.status_code} {answer.text}"
+        time.sleep(1)
+
+
+def test_machines_are_told_whether_all_is_well(stack: Deployed) -> None:
+    nginx, canary = stack.deployment.container("nginx"), stack.deployment.container("canary")
+    homeserver = stack.deployment.container(stack.homeserver)
+    becomes(stack, 200, "ok")
+    homeserver.stop(timeout=30)
+    becomes(stack, 503, "failing", 5)
+    status = stack.deployment.make("status", check=False, JSON="1")
+    assert status.returncode != 0
+    told = {check["what"]: check for check in json.loads(status.stdout)["checks"]}
+    assert told["health"]["state"] == told[homeserver.name]["state"] == "fail"
+    assert "docker logs" in told[homeserver.name]["remedy"]
+    homeserver.start()
+    becomes(stack, 200, "ok")
+    canary.stop()
+    becomes(stack, 503, "unknown", 10)
+    nginx.reload()
+    assert engine.health(nginx) == "healthy", "it is not its fault"
+    canary.start()
+    becomes(stack, 200, "ok")
+
+
+def test_what_watches_the_disk_reads_nothing_of_it(stack: Deployed) -> None:
+    code, output = stack.deployment.container("canary").exec_run(["/probe/busybox", "ls", "/fs/data"])
+    assert code != 0
+    assert b"Permission denied" in output

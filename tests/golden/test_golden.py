@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,6 +28,7 @@ STACKS: Mapping[str, Mapping[str, str]] = {
         "monitoring": "full",
         "alerts": "dingtalk,wecom,feishu,webhook,heartbeat",
     },
+    "local-grafana": {**LOCAL, "tier": "2C4G", "homeserver": "synapse", "monitoring": "full"},
     "local-dendrite": {**LOCAL, "homeserver": "dendrite", "imageSource": "packages"},
     "local-acme": {
         **LOCAL,
@@ -42,13 +44,16 @@ STACKS: Mapping[str, Mapping[str, str]] = {
 
 
 def readable(value: Any) -> Any:  # noqa: ANN401 (JSON)
-    """Return a value without what does not belong into a file: secrets, and whole numbers as floats."""
+    """Return a value without what does not belong into a file: secrets, dashboards, whole numbers as floats."""
     if is_sealed(value):
         return "[secret]"
     if isinstance(value, dict):
         return {key: readable(each) for key, each in sorted(value.items())}
     if isinstance(value, list):
         return [readable(each) for each in value]
+    if isinstance(value, str) and value.startswith("{\n") and '"panels"' in value:
+        # The name of the volume that it goes into follows from all of it.
+        return f"[dashboard {json.loads(value)['title']}]"
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return value

@@ -25,7 +25,7 @@ from tests.samples import LOCAL, SECRETS
 
 STACKS: Mapping[str, Mapping[str, str]] = {
     "synapse": {"homeserver": "synapse"},
-    "dendrite": {"homeserver": "dendrite"},
+    "dendrite": {"homeserver": "dendrite", "turn": "true", "turnPort": "38478", "turnPorts": "38480-38483"},
     "monitored": {"homeserver": "synapse", "tier": "2C4G", "monitoring": "full", "prometheusPort": "39090"},
     "conduit": {"registryPrefix": standin.PREFIX},
     "acme": {

@@ -15,6 +15,7 @@ import pytest
 from docker.models.containers import Container
 from docker.models.networks import Network
 from docker.models.volumes import Volume
+from docker.types import IPAMConfig, IPAMPool
 
 from config.catalogue import ImageName
 from tests.services.images import built
@@ -32,9 +33,10 @@ class Bench:
         """Return the tag of an image, built if it has to be."""
         return built(self.client, name)
 
-    def network(self) -> Network:
-        """Make a network."""
-        network = self.client.networks.create(f"{self.prefix}-{len(self._made)}")
+    def network(self, subnet: str = "") -> Network:
+        """Make a network; one whose subnet is given has fixed addresses."""
+        pools = [IPAMPool(subnet=subnet)] if subnet else None
+        network = self.client.networks.create(f"{self.prefix}-{len(self._made)}", ipam=IPAMConfig(pool_configs=pools))
         self._made.append(network)
         return network
 
@@ -151,7 +153,7 @@ name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
 now = datetime.datetime.now(datetime.timezone.utc)
 certificate = (x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
     .serial_number(x509.random_serial_number()).not_valid_before(now - datetime.timedelta(days=1))
-    .not_valid_after(now + datetime.timedelta(days=1))
+    .not_valid_after(now + datetime.timedelta(days=30))
     .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.DNSName("matrix.test")]), False)
     .sign(key, hashes.SHA256()))
 print(certificate.public_bytes(serialization.Encoding.PEM).decode(), end="")

@@ -75,7 +75,7 @@ class Edge:
             connection.close()
 
 
-def nginx_config(upstream: str, pair: tuple[str, str], log_socket: str = "") -> dict[str, str]:
+def nginx_config(upstream: str, pair: tuple[str, str], *, log_socket: str = "", canary: str = "") -> dict[str, str]:
     """Return the files of a config volume, with a certificate and its key."""
     config = NginxConfig(
         server_name="matrix.test",
@@ -91,6 +91,7 @@ def nginx_config(upstream: str, pair: tuple[str, str], log_socket: str = "") -> 
         guesses_per_minute=30,
         guesses_burst=5,
         log_socket=log_socket,
+        canary=canary,
     )
     certificate, key = pair
     return {
@@ -333,6 +334,7 @@ def test_a_homeserver_that_is_down_is_told_and_found_again_without_a_reload(edge
     assert answer.json()["errcode"] == "M_UNKNOWN"
     assert answer.header(CORS) == ["*"]
     assert edge.ask("GET", "/health").status == 503
+    assert edge.ask("GET", "/health").json() == {"status": "failing"}
     edge.upstream.start()
     deadline = time.monotonic() + 5
     while (answer := edge.ask("GET", "/_matrix/client/versions")).status != 200 and time.monotonic() < deadline:

@@ -19,7 +19,7 @@ def test_nothing_is_given_out_twice(subnet: str) -> None:
     networks = (plan.edge, plan.backend, plan.operators, plan.monitoring)
     for one, other in itertools.combinations(networks, 2):
         assert not one.subnet.overlaps(other.subnet)
-    fixed = [plan.edge.gateway, *plan.homeservers.values()]
+    fixed = [plan.edge.gateway, *plan.homeservers.values(), plan.canary]
     assert len(set(fixed)) == len(fixed)
     for address in fixed:
         assert address in plan.edge.subnet

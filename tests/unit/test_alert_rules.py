@@ -69,6 +69,13 @@ def test_every_rule_has_a_name_of_its_own_and_says_what_to_do_in_both_languages(
         assert {**chinese[rule.name], "annotations": {}} == {**english[rule.name], "annotations": {}}
 
 
+def test_what_to_do_names_a_command() -> None:
+    command = re.compile(r"`(make|docker|journalctl|df|pulumi) ?")
+    for rule in rules_for(settings(**FULL)):
+        for text in (rule.action.en, rule.action.zh):
+            assert command.search(text) or rule.severity == "none", text
+
+
 @pytest.mark.parametrize(
     ("key", "value", "rule", "threshold"),
     [

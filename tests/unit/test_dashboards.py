@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from config.outputs import plain_outputs
-from ops.dashboards import addresses, forwarding, show
+from ops.dashboards import about_grafana, addresses, forwarding, show
 from tests.samples import cloud_settings, settings
 from toolchain.steps import StepFailed
 
@@ -28,8 +28,25 @@ def test_the_tunnel_leads_from_loopback_to_loopback() -> None:
     assert "ExitOnForwardFailure=yes" in options
 
 
+def test_how_to_log_in_is_told_without_the_password() -> None:
+    told = about_grafana(plain_outputs(cloud_settings(monitoring="full")), "cloud")
+    assert "admin" in told
+    assert told.endswith("pulumi config get grafanaAdminPassword --stack cloud")
+
+
+def test_a_stack_without_grafana_says_why() -> None:
+    built = settings(tier="2C4G", monitoring="full", imageSource="packages")
+    assert addresses(plain_outputs(built), "local") == {"prometheus": 9090}
+    assert "imageSource" in about_grafana(plain_outputs(built), "local")
+    assert "monitoring: full" in about_grafana(plain_outputs(settings(monitoring="lite")), "local")
+
+
 def test_the_outputs_name_the_command() -> None:
     output = plain_outputs(cloud_settings(monitoring="full"))["monitoring"]
-    assert output == {"level": "full", "ports": {"prometheus": 9090}, "open": "make dashboards STACK=cloud"}
+    assert output == {
+        "level": "full",
+        "ports": {"grafana": 3000, "prometheus": 9090},
+        "open": "make dashboards STACK=cloud",
+    }
     assert "make dashboards STACK=cloud" in plain_outputs(cloud_settings(monitoring="lite"))["nextSteps"]
     assert "make dashboards" not in plain_outputs(settings(monitoring="off"))["nextSteps"]

@@ -37,6 +37,8 @@ CONFIG = ConduitConfig(
     cache=Mebibytes(64),
     cache_modifier=0.5,
     registration_token="a-registration-token",
+    turn_uris=(),
+    turn_secret="",
 )
 
 

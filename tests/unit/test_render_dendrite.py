@@ -72,6 +72,8 @@ CONFIG = DendriteConfig(
     upload_limit=20 * 2**20,
     cache=Mebibytes(64),
     registration_secret="a-registration-secret",
+    turn_uris=(),
+    turn_secret="",
 )
 CONTAINER = "docker:index/container:Container"
 ON_DENDRITE = {**LOCAL, "homeserver": "dendrite", "imageSource": "packages"}

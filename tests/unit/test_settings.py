@@ -50,6 +50,11 @@ WRONG_VALUES = {
     "certificates": ["selfsigned", "letsencrypt", "acme"],
     "acmeDirectory": ["http://ca.example.com/dir", "le", "https://", "https://ca.example.com/a b"],
     "acmeEmail": ["admin", "a@b", "a@example.com,b@example.com"],
+    "turn": ["on", "coturn"],
+    "turnPort": ["0", "udp"],
+    "turnPorts": ["49160", "49199-49160", "80-90", "49160-70000", "a-b", "49160:49199"],
+    "turnAddress": ["turn.example.com", "::1"],
+    "turnPrivateRanges": ["8.8.8.0/24", "all"],
     "federation": ["yes", "True", "1"],
     "discovery": ["well-known", "dns"],
     "federationPrivateRanges": ["8.8.8.0/24", "10.0.0.1/8", "10.0.0.0/8;192.168.0.0/16", "all"],
@@ -59,6 +64,7 @@ WRONG_VALUES = {
     "redis": ["on", "no"],
     "monitoring": ["on", "Full", "true"],
     "prometheusPort": ["0", "x"],
+    "grafanaPort": ["0", "x"],
     "deleteProtection": ["off", "FALSE"],
     "alerts": ["slack", "dingtalk;wecom", "dingtalk,dingtalk", "dingtalk,,wecom", "DingTalk"],
     "alertLanguage": ["cn", "zh-CN", "EN"],
@@ -107,8 +113,11 @@ WRONG_SECRETS = {
     "synapseRegistrarPassword": ["short", "x" * 129],
     "dendriteRegistrationSecret": ["short", 'has"quotes"inside"it'],
     "canaryPassword": ["short"],
+    "turnSecret": ["short"],
     "alidnsAccessKey": ["LTAI-without-secret", ":secret", "id:", "id :secret"],
     "acmeBinding": ["kid", "kid:", "a:b:c"],
+    "grafanaAdminPassword": ["short"],
+    "grafanaSecretKey": ["short"],
     "dingtalkAddress": [
         "http://oapi.dingtalk.com/robot/send?access_token=aaaaaaaaaaaa",
         "https://oapi.dingtalk.com/robot/send?token=a",
@@ -258,6 +267,20 @@ def test_the_port_of_prometheus_counts_where_it_runs() -> None:
     assert parse("local", {**same, "monitoring": "off"}, set(SECRETS)).prometheus_port == 443
 
 
+def test_the_port_of_grafana_counts_where_it_runs() -> None:
+    same = {**LOCAL, **SECRETS, "tier": "2C4G", "monitoring": "full", "grafanaPort": "9090"}
+    assert problems(same) == ["grafanaPort"]
+    assert not parse("local", {**same, "imageSource": "packages"}, set(SECRETS)).grafana
+
+
+def test_grafana_has_secrets_where_it_runs() -> None:
+    texts = {key: text for key, text in {**LOCAL, **SECRETS}.items() if not key.startswith("grafana")}
+    full = {**texts, "tier": "2C4G", "monitoring": "full"}
+    assert problems(full) == ["grafanaAdminPassword", "grafanaSecretKey"]
+    assert not parse("local", {**texts, "monitoring": "lite"}, set(SECRETS)).grafana
+    assert not parse("local", {**full, "imageSource": "packages"}, set(SECRETS)).grafana
+
+
 def test_all_of_the_monitoring_is_refused_where_it_does_not_fit() -> None:
     assert problems({**LOCAL, **SECRETS, "tier": "1C1G", "monitoring": "full"}) == ["monitoring"]
     assert settings(tier="2C4G", monitoring="full").monitoring == "full"
@@ -366,7 +389,9 @@ def test_any_text_is_either_accepted_or_its_key_is_named(texts: dict[str, str]) 
         parse("local", {**LOCAL, **SECRETS, **texts}, set(SECRETS))
     except ConfigError as error:
         named = {problem.key.removeprefix("matrix:") for problem in error.problems}
-        together = {"httpPort", "httpsPort", "federationPort", "monitoring", "smtpHost", "smtpFrom", "smtpTo"}
+        ports = {"httpPort", "httpsPort", "federationPort", "prometheusPort", "grafanaPort", "turnPort"}
+        together = {*ports, "monitoring", "smtpHost", "smtpFrom", "smtpTo"}
+        together |= {"turnPorts", "turnAddress", "turnPrivateRanges"}
         assert named <= {*texts, *together}
 
 

@@ -24,15 +24,15 @@ def way(port: int, answer: Answer) -> Way:
     ("found", "word", "words"),
     [
         (way(443, ANSWERS), "ok", "example.com -> chat.example.com:443 (a document)"),
-        (way(8448, ANSWERS), "WARN", "and this stack is chat.example.com:443"),
-        (way(443, Answer(status=0, text="connection refused")), "WARN", "connection refused"),
+        (way(8448, ANSWERS), "warn", "and this stack is chat.example.com:443"),
+        (way(443, Answer(status=0, text="connection refused")), "warn", "connection refused"),
     ],
     ids=["found", "somewhere else", "no answer"],
 )
 def test_the_way_is_told_with_where_it_ends(found: Way, word: str, words: str) -> None:
     with mock.patch.object(status, "discover", return_value=found):
         (check,) = status._federation(EDGE, settings(**THERE))
-    assert check.word == word
+    assert check.state == word
     assert words in check.seen
 
 

@@ -22,8 +22,10 @@ def test_redis_can_rewrite_its_file_within_its_limit(name: TierName) -> None:
 @pytest.mark.parametrize("name", TIER_NAMES)
 def test_the_monitoring_takes_nothing_from_a_homeserver_that_is_not_monitored(name: TierName) -> None:
     tier = TIERS[name]
-    assert tier.homeserver(monitored=False) == tier.budgets["homeserver"]
-    assert tier.homeserver(monitored=True).memory == tier.monitored_homeserver <= tier.budgets["homeserver"].memory
+    budget = tier.budgets["homeserver"]
+    assert tier.homeserver(monitored=False, calls=False) == budget
+    assert tier.homeserver(monitored=True, calls=False).memory == tier.monitored_homeserver <= budget.memory
+    assert tier.homeserver(monitored=False, calls=True).memory == tier.calling_homeserver <= budget.memory
 
 
 @pytest.mark.parametrize("name", TIER_NAMES)

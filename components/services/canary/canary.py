@@ -8,7 +8,8 @@ so that on Conduit the first person still becomes the admin; or with the shared 
 and does not federate. Nothing is kept but in memory: after a restart the room is found among those that were joined.
 
 Runs in a container of its own, with nothing but the standard library. Reads ``HOMESERVER_URL``, ``REGISTER_BY`` (token
-or shared-secret) and ``INTERVAL_SECONDS`` from the environment and its secrets from files. Prints no secret.
+or shared-secret), ``INTERVAL_SECONDS``, ``EDGE`` and ``EDGE_HOST`` (where Nginx serves clients, and under which name)
+from the environment and its secrets from files. Prints no secret. ``health.py`` is the other half: whether all is well.
 """
 
 from __future__ import annotations
@@ -21,12 +22,18 @@ import sys
 import threading
 import time
 import uuid
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Final
 from urllib import error, parse, request
 
+from .health import Health, Part, disk, edge, homeserver, writes
+
+CA_FILE: Final = Path("/config/ca.pem")
 SECRETS: Final = Path("/config/secrets")
+DATA: Final = Path("/fs/data")
+"""The homeserver's data, of which nothing can be read: only how full the disk is."""
 USER: Final = "canary"
 PORT: Final = 8082
 ANSWER_SECONDS: Final = 20
@@ -166,20 +173,34 @@ class Record:
                 self._metrics["matrix_canary_timestamp_seconds"] = time.time()
                 self._metrics["matrix_canary_duration_seconds"] = seconds
 
+    def writes(self) -> Part:
+        """Return whether people can write, as far as is known."""
+        with self._lock:
+            success = self._metrics.get("matrix_canary_success")
+            at = self._metrics.get("matrix_canary_timestamp_seconds")
+        return writes(success=None if success is None else bool(success), age=None if at is None else time.time() - at)
+
     def render(self) -> str:
         """Return the metrics in Prometheus' text format."""
         with self._lock:
             return "".join(f"# TYPE {name} gauge\n{name} {value:.6f}\n" for name, value in self._metrics.items())
 
 
-def serve(record: Record) -> None:
-    """Answer ``/metrics`` from a thread of its own."""
+def serve(record: Record, health: Health, port: int = PORT) -> ThreadingHTTPServer:
+    """Answer from a thread of its own: ``/metrics``, ``/health`` and, for strangers, ``/health/word``."""
 
-    class Metrics(BaseHTTPRequestHandler):
+    class Answer(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            body = record.render().encode()
-            self.send_response(200 if self.path == "/metrics" else 404)
-            self.send_header("Content-Type", "text/plain; version=0.0.4")
+            path = self.path.partition("?")[0]
+            status, kind, text = 404, "text/plain", ""
+            if path == "/metrics":
+                status, kind, text = 200, "text/plain; version=0.0.4", record.render()
+            elif path in {"/health", "/health/word"}:
+                kind = "application/json"
+                status, text = health.answer(whole=path == "/health")
+            body = text.encode()
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
@@ -187,14 +208,24 @@ def serve(record: Record) -> None:
         def log_message(self, *_: object) -> None:
             """Say nothing: it is asked every few seconds."""
 
-    threading.Thread(target=ThreadingHTTPServer(("", PORT), Metrics).serve_forever, daemon=True).start()
+    server = ThreadingHTTPServer(("", port), Answer)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server
 
 
 def main() -> None:
     """Sing again and again."""
-    canary = Canary(os.environ["HOMESERVER_URL"], os.environ["REGISTER_BY"])
+    url = os.environ["HOMESERVER_URL"]
+    canary = Canary(url, os.environ["REGISTER_BY"])
     interval, record, before = float(os.environ["INTERVAL_SECONDS"]), Record(), ""
-    serve(record)
+    looks = {
+        "edge": partial(edge, os.environ["EDGE"], os.environ["EDGE_HOST"], CA_FILE),
+        "homeserver": partial(homeserver, url),
+        "disk": partial(disk, DATA),
+    }
+    health = Health(looks, record.writes)
+    health.keep_looking()
+    serve(record, health)
     while True:
         began, said = time.monotonic(), ""
         try:

@@ -1,4 +1,4 @@
-"""The canary: whether people could write and read, known by doing it."""
+"""The canary: whether people could write and read, known by doing it; and whether all is well, for machines."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from components.container import (
 from components.platform import Platform
 from components.seed import Seed, SeedArgs
 from components.templates import program
-from config.scraping import ScrapeJob
+from config.scraping import CANARY_PORT, ScrapeJob
 
 USER: Final = 2390
-PORT: Final = 8082
 ALIAS: Final = "canary"
-PROGRAM: Final = "canary.py"
+PROGRAM: Final = ("canary.py", "health.py")
+"""The files of a package of the name ``canary``."""
 INTERVAL_SECONDS: Final = 300
 """A year of it is 105 000 events in a room that nobody reads: a tenth of a gigabyte or two with Synapse."""
 
@@ -43,6 +43,10 @@ class CanaryArgs:
     registration: pulumi.Output[str]
     """The token or the shared secret by which the account is made, once."""
     password: pulumi.Output[str]
+    edge: str
+    """Host name and port where clients are served, on the edge network."""
+    ca_pem: pulumi.Output[str]
+    """The CA of the certificate there."""
 
 
 @final
@@ -55,9 +59,11 @@ class Canary(pulumi.ComponentResource):
     def __init__(self, name: str, args: CanaryArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("matrix:service:Canary", name, {}, opts)
         child = pulumi.ResourceOptions(parent=self)
-        platform = args.platform
+        platform, settings = args.platform, args.platform.settings
+        data = platform.volumes.homeservers[settings.homeserver]
         files: dict[str, pulumi.Input[str]] = {
-            PROGRAM: program("canary", PROGRAM),
+            **{f"canary/{file}": program("canary", file) for file in PROGRAM},
+            "ca.pem": args.ca_pem,
             "secrets/password": args.password,
             "secrets/registration": args.registration,
         }
@@ -71,21 +77,31 @@ class Canary(pulumi.ComponentResource):
                 budget=platform.tier.budgets["canary"],
                 processes=16,
                 entrypoint=["python3"],
-                command=["-u", f"{CONFIG_MOUNT}/{PROGRAM}"],
+                command=["-u", "-m", "canary.canary"],
                 environment={
+                    "PYTHONPATH": CONFIG_MOUNT,
+                    "EDGE": args.edge,
+                    "EDGE_HOST": settings.matrix_host,
                     "HOMESERVER_URL": f"http://{args.homeserver}",
                     "REGISTER_BY": args.register_by,
                     "INTERVAL_SECONDS": str(INTERVAL_SECONDS),
                 },
                 mounts=[
                     Mount(volume=seed.volume.name, target=CONFIG_MOUNT),
+                    # Its folder is the homeserver's alone: what is in it cannot be read here.
+                    Mount(volume=data.name, target="/fs/data"),
                     Mount(volume=platform.probe.volume, target=PROBE_MOUNT),
                 ],
-                networks=[NetworkAttachment(network=platform.networks.monitoring.name, aliases=(ALIAS,))],
-                health=http_probe(PORT, "/metrics"),
+                networks=[
+                    NetworkAttachment(network=platform.networks.monitoring.name, aliases=(ALIAS,)),
+                    # Where Nginx asks it, and is looked at.
+                    NetworkAttachment(network=platform.networks.edge.name, address=str(platform.addresses.canary)),
+                ],
+                # Not /health: a part of the stack that is ill is no reason to call this one so.
+                health=http_probe(CANARY_PORT, "/metrics"),
             ),
             child,
             wait_timeout=after(seed.one_shot, platform.probe.one_shot, seconds=60),
         )
-        self.job = ScrapeJob(name="canary", address=f"{ALIAS}:{PORT}")
+        self.job = ScrapeJob(name="canary", address=f"{ALIAS}:{CANARY_PORT}")
         self.register_outputs({"container": self.container.name})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, final
 
@@ -38,6 +38,7 @@ class ConduitArgs:
     platform: Platform
     registration_token: pulumi.Output[str] | None
     """None: registration is closed."""
+    turn_secret: pulumi.Output[str] | None
 
 
 @final
@@ -106,11 +107,15 @@ def _files(args: ConduitArgs) -> Mapping[str, pulumi.Input[str]]:
         cache=tier.conduit_cache,
         cache_modifier=tier.conduit_cache_modifier,
         registration_token=None,
+        turn_uris=settings.turn_uris,
+        turn_secret="",
     )
-    if args.registration_token is None:
+    if args.registration_token is None and args.turn_secret is None:
         return {**render_files(config), **trust_files(settings)}
 
-    def text(token: str) -> str:
-        return render_files(replace(config, registration_token=token))["conduit.toml"]
+    def text(secrets: Sequence[str]) -> str:
+        token, turn = secrets
+        return render_files(replace(config, registration_token=token or None, turn_secret=turn))["conduit.toml"]
 
-    return {**trust_files(settings), "conduit.toml": args.registration_token.apply(text)}
+    known = pulumi.Output.all(args.registration_token or "", args.turn_secret or "")
+    return {**trust_files(settings), "conduit.toml": known.apply(text)}

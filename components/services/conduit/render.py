@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -27,6 +27,9 @@ class ConduitConfig:
     cache_modifier: float
     registration_token: str | None
     """None: registration is closed. Conduit reads no secrets from files, so the whole file is secret."""
+    turn_uris: Sequence[str]
+    """Where the TURN server is; empty: there is none."""
+    turn_secret: str
 
 
 def render_files(config: ConduitConfig) -> Mapping[str, str]:
@@ -44,5 +47,7 @@ def render_files(config: ConduitConfig) -> Mapping[str, str]:
             cache=config.cache,
             cache_modifier=config.cache_modifier,
             registration_token=config.registration_token,
+            turn_uris=config.turn_uris,
+            turn_secret=config.turn_secret,
         )
     }

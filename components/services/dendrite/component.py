@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, final
 
@@ -38,6 +38,7 @@ class DendriteArgs:
 
     platform: Platform
     registration_secret: pulumi.Output[str]
+    turn_secret: pulumi.Output[str] | None
 
 
 @final
@@ -107,9 +108,13 @@ def _files(args: DendriteArgs) -> Mapping[str, pulumi.Input[str]]:
         cache=args.platform.tier.dendrite_cache,
         metrics=settings.monitoring == "full",
         registration_secret="",
+        turn_uris=settings.turn_uris,
+        turn_secret="",
     )
 
-    def text(secret: str) -> str:
-        return render_files(replace(config, registration_secret=secret))["dendrite.yaml"]
+    def text(secrets: Sequence[str]) -> str:
+        registration, turn = secrets
+        return render_files(replace(config, registration_secret=registration, turn_secret=turn))["dendrite.yaml"]
 
-    return {**render_files(config), **trust_files(settings), "dendrite.yaml": args.registration_secret.apply(text)}
+    known = pulumi.Output.all(args.registration_secret, args.turn_secret or "")
+    return {**render_files(config), **trust_files(settings), "dendrite.yaml": known.apply(text)}

@@ -39,6 +39,9 @@ class DendriteConfig:
     """Of events and the like, in memory; an estimate, not a limit."""
     metrics: bool
     """Whether it tells its own metrics under ``/metrics``, which Nginx does not pass on."""
+    turn_uris: Sequence[str]
+    """Where the TURN server is; empty: there is none."""
+    turn_secret: str
     registration_secret: str
     """Who knows it can make accounts. Dendrite reads no secrets from files, so all of ``dendrite.yaml`` is secret."""
 
@@ -57,6 +60,8 @@ def render_files(config: DendriteConfig) -> Mapping[str, str]:
             upload_limit=config.upload_limit,
             cache=config.cache,
             metrics=config.metrics,
+            turn_uris=config.turn_uris,
+            turn_secret=config.turn_secret,
             registration_secret=config.registration_secret,
         ),
         "start.sh": render("dendrite", "start.sh", port=config.port),

@@ -25,7 +25,7 @@ from components.platform import Platform
 from components.seed import Seed, SeedArgs
 from components.services.nginx.render import CERTIFICATES_MOUNT, NginxConfig, render_files
 from config.outputs import well_known
-from config.scraping import LOG_MOUNT, LOG_SOCKET
+from config.scraping import CANARY_PORT, LOG_MOUNT, LOG_SOCKET
 
 USER: Final = 2100
 HTTP, HTTPS, FEDERATION, OWN_HEALTH = 8080, 8443, 8448, 8081
@@ -77,6 +77,7 @@ class Nginx(pulumi.ComponentResource):
             upload_limit=settings.upload_limit,
             workers=platform.tier.cpus,
             well_known=well_known(settings),
+            canary=f"{platform.addresses.canary}:{CANARY_PORT}" if settings.canary else "",
             log_socket=LOG_SOCKET if self.log else "",
             issued=args.acme is not None,
         )

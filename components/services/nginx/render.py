@@ -45,6 +45,8 @@ class NginxConfig:
     workers: int
     well_known: WellKnownOutput
     """Documents of server discovery, by the last part of their path; an empty one is not served."""
+    canary: str = ""
+    """Address and port of who knows whether people can write; empty: nobody does."""
     log_socket: str = ""
     """Path of the Unix socket that is told of each answer; empty: none is."""
     issued: bool = False

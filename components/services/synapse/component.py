@@ -49,6 +49,7 @@ class SynapseArgs:
     registrar_password: pulumi.Output[str]
     redis_address: str | None
     redis_password: pulumi.Output[str] | None
+    turn_secret: pulumi.Output[str] | None
 
 
 @final
@@ -154,6 +155,7 @@ def _files(args: SynapseArgs) -> Mapping[str, pulumi.Input[str]]:
         upload_limit=settings.upload_limit,
         cache_factor=args.platform.tier.synapse_cache_factor,
         redis_address=args.redis_address,
+        turn_uris=settings.turn_uris,
         metrics_port=METRICS_PORT if settings.monitoring == "full" else 0,
     )
     files: dict[str, pulumi.Input[str]] = {
@@ -165,4 +167,6 @@ def _files(args: SynapseArgs) -> Mapping[str, pulumi.Input[str]]:
     }
     if args.redis_password is not None:
         files["secrets/redis_password"] = args.redis_password
+    if args.turn_secret is not None:
+        files["secrets/turn_secret"] = args.turn_secret
     return files

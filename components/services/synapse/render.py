@@ -27,6 +27,8 @@ class SynapseConfig:
     cache_factor: float
     redis_address: str | None
     """Host and port; None: without Redis."""
+    turn_uris: Sequence[str] = ()
+    """Where the TURN server is; empty: there is none."""
     metrics_port: int = 0
     """Where it tells its own metrics, to whoever asks; 0: nowhere."""
 
@@ -45,6 +47,7 @@ def render_files(config: SynapseConfig) -> Mapping[str, str]:
         registration=config.registration,
         upload_limit=config.upload_limit,
         cache_factor=config.cache_factor,
+        turn_uris=config.turn_uris,
         metrics_port=config.metrics_port,
         redis_host=redis_host or None,
         redis_port=redis_port,

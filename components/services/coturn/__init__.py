@@ -1,0 +1,5 @@
+"""coturn."""
+
+from components.services.coturn.component import Coturn, CoturnArgs
+
+__all__ = ["Coturn", "CoturnArgs"]
