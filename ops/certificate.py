@@ -18,6 +18,8 @@ from toolchain.steps import StepFailed
 
 _CLIENT: Final = "/usr/bin/acme"
 _SHORT: Final = timedelta(days=14)
+_TRIES: Final = 3
+"""A busy Docker engine was seen to lose what a program printed that ended at once."""
 
 
 @final
@@ -98,7 +100,16 @@ def renewal(client: docker.DockerClient, stack: str, settings: Settings) -> Rene
     """
     if settings.certificates == "self-signed":
         return None
-    return read(json.loads(run_client(acme_container(client, stack), "status")))
+    container = acme_container(client, stack)
+    for _ in range(_TRIES):
+        if text := run_client(container, "status"):
+            return read(json.loads(text))
+    raise StepFailed(
+        step="ACME client",
+        reason="it was asked how renewal goes and said nothing",
+        log=None,
+        remedy=f"docker logs {container.name} shows more",
+    )
 
 
 def read(status: Mapping[str, Any]) -> Renewal:

@@ -7,6 +7,7 @@ import os
 import shutil
 import time
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
 import docker
@@ -27,6 +28,8 @@ from ops.strays import instances, strays
 from toolchain.steps import StepFailed, step
 
 _READY_SECONDS = 60
+_ROUND_SECONDS = 5
+"""After which it is asked anew who signs."""
 
 
 def main() -> None:
@@ -193,9 +196,14 @@ def _has_ended_well(container: Container) -> bool:
 
 
 def _wait_until_it_serves(stack: Stack, settings: Settings) -> None:
+    deadline = time.monotonic() + _READY_SECONDS
     with stack.docker_client() as client:
-        edge = edge_of(stack, settings, renewal(client, stack.name, settings))
-    answer = edge.wait(settings.https_port, CLIENT_VERSIONS, _READY_SECONDS)
+        while True:
+            # Anew each time: the CA may issue meanwhile, and then another certificate is to be trusted.
+            edge = edge_of(stack, settings, renewal(client, stack.name, settings))
+            answer = edge.wait(settings.https_port, CLIENT_VERSIONS, _ROUND_SECONDS)
+            if answer.status == HTTPStatus.OK or time.monotonic() > deadline:
+                break
     if not answer.json().get("versions"):
         name = settings.matrix_host if settings.matrix_host != LOCALHOST else "this machine"
         raise StepFailed(

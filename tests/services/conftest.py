@@ -6,6 +6,7 @@ import io
 import tarfile
 import uuid
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -105,8 +106,9 @@ def _archive(files: Mapping[str, str], user: int) -> bytes:
     return buffer.getvalue()
 
 
-@pytest.fixture(scope="module")
-def bench() -> Iterator[Bench]:
+@contextmanager
+def new_bench() -> Iterator[Bench]:
+    """Give a bench and clear it."""
     client = docker.from_env(timeout=300)
     made = Bench(client=client)
     try:
@@ -114,6 +116,23 @@ def bench() -> Iterator[Bench]:
     finally:
         made.clear()
         client.close()
+
+
+@pytest.fixture(scope="module")
+def bench() -> Iterator[Bench]:
+    with new_bench() as made:
+        yield made
+
+
+@pytest.fixture
+def own_bench() -> Iterator[Bench]:
+    """One that is cleared after each test.
+
+    For ACME clients: those of all tests at a time have more threads than a stack's client may, and the limit counts all
+    of a user's, in whichever container they are. Stacks of other tests run meanwhile.
+    """
+    with new_bench() as made:
+        yield made
 
 
 @pytest.fixture(scope="module")

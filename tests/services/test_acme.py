@@ -33,8 +33,8 @@ def test_the_clients_own_tests_pass() -> None:
     assert result.returncode == 0, result.stdout[-5000:] + result.stderr[-2000:]
 
 
-def test_a_certificate_is_issued_and_served_without_a_restart(bench: Bench) -> None:
-    world = World(bench)
+def test_a_certificate_is_issued_and_served_without_a_restart(own_bench: Bench) -> None:
+    world = World(own_bench)
     started = world.nginx.attrs["State"]["StartedAt"]
     issued = world.wait_until_issued()
     assert handshake(world.nginx, world.root()).serial_number == issued.serial_number
@@ -50,8 +50,8 @@ def test_a_certificate_is_issued_and_served_without_a_restart(bench: Bench) -> N
     assert world.with_volume("ls /v/challenges") == ""
 
 
-def test_renewals_under_load_fail_nobody(bench: Bench) -> None:
-    world = World(bench, life=24)
+def test_renewals_under_load_fail_nobody(own_bench: Bench) -> None:
+    world = World(own_bench, life=24)
     first = world.wait_until_issued()
     with Crowd(world.nginx) as crowd:
         until(lambda: len(crowd.serials) >= 4, lambda: f"three renewals: {crowd.serials} {world.acme.logs().decode()}")
@@ -68,8 +68,8 @@ def change_the_key(world: World, crowd: Crowd) -> None:
     until(lambda: len(crowd.serials) > seen, lambda: world.acme.logs().decode())
 
 
-def test_changes_of_the_key_under_load_fail_nobody(bench: Bench) -> None:
-    world = World(bench)
+def test_changes_of_the_key_under_load_fail_nobody(own_bench: Bench) -> None:
+    world = World(own_bench)
     world.wait_until_issued()
     with Crowd(world.nginx) as crowd:
         for _ in range(3):
@@ -80,8 +80,8 @@ def test_changes_of_the_key_under_load_fail_nobody(bench: Bench) -> None:
     print(f"\n{crowd.connects} new connections during three changes of the key, {len(crowd.failures)} failed")
 
 
-def test_a_forced_reissue_has_a_new_key(bench: Bench) -> None:
-    world = World(bench)
+def test_a_forced_reissue_has_a_new_key(own_bench: Bench) -> None:
+    world = World(own_bench)
     first = world.wait_until_issued()
     code, output = world.acme.exec_run(["/usr/bin/acme", "reissue"])
     assert code == 0, output
@@ -91,8 +91,8 @@ def test_a_forced_reissue_has_a_new_key(bench: Bench) -> None:
     assert not world.status()["reissueRequested"]
 
 
-def test_a_name_that_leads_elsewhere_is_told_and_backs_off(bench: Bench) -> None:
-    world = World(bench, names=("elsewhere.test",))
+def test_a_name_that_leads_elsewhere_is_told_and_backs_off(own_bench: Bench) -> None:
+    world = World(own_bench, names=("elsewhere.test",))
     told = world.wait_for(lambda status: status["failures"] >= 2, "two failures")
     assert "elsewhere.test" in told["lastError"]
     assert told["nextAttempt"] is not None
@@ -110,8 +110,8 @@ def metrics_of(world: World) -> dict[str, float]:
     return {name: float(value) for name, value in (line.split() for line in lines if not line.startswith("#"))}
 
 
-def test_a_cas_retry_after_is_respected_across_a_restart(bench: Bench) -> None:
-    world = World(bench)
+def test_a_cas_retry_after_is_respected_across_a_restart(own_bench: Bench) -> None:
+    world = World(own_bench)
     world.wait_until_issued()
     world.set_mode("limit 30")
     code, _ = world.acme.exec_run(["/usr/bin/acme", "reissue"])
@@ -130,8 +130,8 @@ def test_a_cas_retry_after_is_respected_across_a_restart(bench: Bench) -> None:
     assert world.asked_for_orders() == asked + 1
 
 
-def test_a_ca_that_is_down_is_visible_and_a_new_one_of_the_same_address_is_taken(bench: Bench) -> None:
-    world = World(bench, life=30)
+def test_a_ca_that_is_down_is_visible_and_a_new_one_of_the_same_address_is_taken(own_bench: Bench) -> None:
+    world = World(own_bench, life=30)
     world.wait_until_issued()
     root = world.root()
     world.gate.stop(timeout=1)
@@ -153,8 +153,8 @@ def test_a_ca_that_is_down_is_visible_and_a_new_one_of_the_same_address_is_taken
     )
 
 
-def test_a_full_disk_leaves_the_old_pair_served_and_no_certificate_is_lost(bench: Bench) -> None:
-    world = World(bench, tiny=True)
+def test_a_full_disk_leaves_the_old_pair_served_and_no_certificate_is_lost(own_bench: Bench) -> None:
+    world = World(own_bench, tiny=True)
     first = world.wait_until_issued()
     world.set_mode("hold")
     code, _ = world.acme.exec_run(["/usr/bin/acme", "reissue"])
@@ -173,8 +173,8 @@ def test_a_full_disk_leaves_the_old_pair_served_and_no_certificate_is_lost(bench
     assert world.asked_for_orders() == asked
 
 
-def test_it_is_mozillas_intermediate_profile_without_a_finding(bench: Bench, tmp_path: Path) -> None:
-    world = World(bench)
+def test_it_is_mozillas_intermediate_profile_without_a_finding(own_bench: Bench, tmp_path: Path) -> None:
+    world = World(own_bench)
     world.wait_until_issued()
     root = tmp_path / "root.pem"
     root.write_text(world.root(), encoding="utf-8")

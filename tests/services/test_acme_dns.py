@@ -102,16 +102,16 @@ def copied(emulation: Emulation, server: str) -> Iterator[list[str]]:
         thread.join()
 
 
-def test_a_certificate_is_issued_for_names_that_alidns_proves(bench: Bench, tmp_path: Path) -> None:
-    network = bench.network()
+def test_a_certificate_is_issued_for_names_that_alidns_proves(own_bench: Bench, tmp_path: Path) -> None:
+    network = own_bench.network()
     network.reload()
     gateway = network.attrs["IPAM"]["Config"][0]["Gateway"]
     # The port and the name of the real one: lego's client cannot be told another endpoint.
     emulation = Emulation(Options(state=tmp_path, domains=[DOMAIN], address=gateway, port=443))
-    address = knot(bench, network)
+    address = knot(own_bench, network)
     with emulation, copied(emulation, address) as seen:
         world = World(
-            bench,
+            own_bench,
             names=NAMES,
             challenge="dns-01",
             network=network,
@@ -135,15 +135,15 @@ def test_a_certificate_is_issued_for_names_that_alidns_proves(bench: Bench, tmp_
         }
 
 
-def test_a_wrong_access_key_is_told_without_the_secret(bench: Bench, tmp_path: Path) -> None:
-    network = bench.network()
+def test_a_wrong_access_key_is_told_without_the_secret(own_bench: Bench, tmp_path: Path) -> None:
+    network = own_bench.network()
     network.reload()
     gateway = network.attrs["IPAM"]["Config"][0]["Gateway"]
     emulation = Emulation(Options(state=tmp_path, domains=[DOMAIN], address=gateway, port=443))
-    address = knot(bench, network)
+    address = knot(own_bench, network)
     with emulation:
         world = World(
-            bench,
+            own_bench,
             names=NAMES,
             challenge="dns-01",
             network=network,

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import json
+import ssl
+import threading
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from unittest import mock
 
 import pytest
+import trustme
 
+from ops import certificate, up
 from ops.certificate import own_verdict, read, verdict
+from tests.samples import settings
+from toolchain.steps import StepFailed
 
+DIRECTORY = "https://ca.example.com/directory"
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 STATUS: dict[str, Any] = {
     "issued": True,
@@ -58,3 +69,54 @@ def test_a_certificate_of_the_stacks_own_ca_is_told_before_it_ends() -> None:
     assert own_verdict(NOW + timedelta(days=15), NOW, "local").works
     assert not own_verdict(NOW + timedelta(days=13), NOW, "local").works
     assert "EXPIRED" in own_verdict(NOW - timedelta(days=1), NOW, "local").seen
+
+
+def test_a_client_whose_words_were_lost_is_asked_again() -> None:
+    said = iter(["", json.dumps(STATUS)])
+    with (
+        mock.patch.object(certificate, "acme_container"),
+        mock.patch.object(certificate, "run_client", side_effect=said),
+    ):
+        found = certificate.renewal(mock.Mock(), "local", settings(certificates="acme-http", acmeDirectory=DIRECTORY))
+    assert found == read(STATUS)
+
+
+def test_a_client_that_says_nothing_is_an_error_in_a_sentence() -> None:
+    with (
+        mock.patch.object(certificate, "acme_container"),
+        mock.patch.object(certificate, "run_client", return_value=""),
+        pytest.raises(StepFailed, match="said nothing"),
+    ):
+        certificate.renewal(mock.Mock(), "local", settings(certificates="acme-http", acmeDirectory=DIRECTORY))
+
+
+class Versions(BaseHTTPRequestHandler):
+    """A homeserver, as far as `make up` asks it."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b'{"versions": ["v1.1"]}')
+
+    def log_message(self, *_: object) -> None:
+        """Keep quiet."""
+
+
+def test_make_up_goes_on_when_the_ca_issues_while_it_waits() -> None:
+    """Nobody trusts the CA, so what is served is trusted because the client says so: first it says the old one."""
+    old, new = trustme.CA(), trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    new.issue_cert("localhost").configure_cert(context)
+    chains = [authority.cert_pem.bytes().decode() for authority in (old, new)]
+    said = iter([read({**STATUS, "chain": chain}) for chain in chains])
+    with ThreadingHTTPServer(("127.0.0.1", 0), Versions) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        stack = settings(certificates="acme-http", acmeDirectory=DIRECTORY, httpsPort=str(server.server_port))
+        with (
+            mock.patch.object(up, "renewal", side_effect=said),
+            mock.patch.object(up, "_ROUND_SECONDS", 0),
+        ):
+            up._wait_until_it_serves(mock.Mock(docker_client=nullcontext), stack)
+        server.shutdown()
+    assert next(said, None) is None
