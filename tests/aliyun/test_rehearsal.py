@@ -22,7 +22,7 @@ import pytest
 import trustme
 from docker.models.containers import Container
 
-from config.catalogue import CATALOGUE, ImageName
+from config.catalogue import CATALOGUE, ImageName, registry_reference
 from ops.docker_host import DockerHost
 from ops.docker_host import run as run_on
 from ops.stack import INSTANCE_TYPE, host_in
@@ -184,12 +184,19 @@ def room(stage: Stage, account: Account) -> str:
 
 
 def local_images() -> Mapping[str, tuple[str, ...]]:
-    """Return the images of the Docker engine of the machine that runs Pulumi."""
+    """Return those images of the stack that the Docker engine of the machine that runs Pulumi has, by id.
+
+    Other tests, which run at the same time, make images of other names.
+    """
+    names = {f"matrix-homeserver/{name}" for name in ("base", *IMAGES)} | {
+        registry_reference(name, "").partition(":")[0] for name in IMAGES
+    }
     client = docker.from_env()
     try:
-        return {str(each.id): tuple(each.tags) for each in client.images.list(all=True)}
+        found = {str(each.id): tuple(each.tags) for each in client.images.list(all=True)}
     finally:
         client.close()
+    return {id_: tags for id_, tags in found.items() if names & {tag.partition(":")[0] for tag in tags}}
 
 
 def messages(stage: Stage, account: Account, room: str) -> list[str]:
