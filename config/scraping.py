@@ -52,3 +52,5 @@ HOMESERVER_ALIAS: Final = "homeserver"
 
 CANARY_PORT: Final = 8082
 """Where the canary tells its metrics, and Nginx whether the stack is well."""
+WRITE_SECONDS: Final = 900
+"""What the canary wrote and read back longer ago does not count: three attempts should have succeeded since."""

@@ -64,7 +64,7 @@ def acme_container(client: docker.DockerClient, stack: str) -> Container:
         container = None
     if container is None or container.status != "running":
         raise StepFailed(
-            step="ACME client", reason=f"the container {name} does not run", log=None, remedy=f"make up STACK={stack}"
+            step="ACME client", reason=f"the container {name} does not run", remedy=f"make up STACK={stack}"
         )
     return container
 
@@ -85,7 +85,6 @@ def run_client(container: Container, command: str) -> str:
         raise StepFailed(
             step="ACME client",
             reason=text.strip(),
-            log=None,
             remedy=f"docker logs {container.name} shows more",
         )
     return text
@@ -107,7 +106,6 @@ def renewal(client: docker.DockerClient, stack: str, settings: Settings) -> Rene
     raise StepFailed(
         step="ACME client",
         reason="it was asked how renewal goes and said nothing",
-        log=None,
         remedy=f"docker logs {container.name} shows more",
     )
 
@@ -133,13 +131,13 @@ def verdict(found: Renewal, now: datetime) -> Verdict:
     if not found.issued:
         seen = "the stack's own CA signed it: no certificate of the CA yet"
     elif now >= found.not_after:
-        seen = f"from {found.issuer}, EXPIRED {_day(found.not_after)}"
+        seen = f"from {found.issuer}, EXPIRED {_minute(found.not_after)}"
     else:
-        seen = f"from {found.issuer}, until {_day(found.not_after)}, renewal from {_day(found.renew_at)}"
+        seen = f"from {found.issuer}, until {_minute(found.not_after)}, renewal from {_minute(found.renew_at)}"
     if found.reissue_requested:
         seen += "; a new one with a new key was asked for"
     if found.failures:
-        attempt = found.next_attempt.strftime("%Y-%m-%d %H:%M UTC") if found.next_attempt else "now"
+        attempt = _minute(found.next_attempt) if found.next_attempt else "now"
         times = "1 attempt has" if found.failures == 1 else f"{found.failures} attempts have"
         seen += f"; {times} failed, the next is at {attempt}; the last said: {found.last_error}"
     elif found.last_error:
@@ -152,9 +150,9 @@ def own_verdict(end: datetime, now: datetime, stack: str) -> Verdict:
     ended = "EXPIRED" if now >= end else "until"
     return Verdict(
         works=end - now > _SHORT,
-        seen=f"from the stack's own CA, {ended} {_day(end)}; make up STACK={stack} renews it 60 days before",
+        seen=f"from the stack's own CA, {ended} {_minute(end)}; make up STACK={stack} renews it 60 days before",
     )
 
 
-def _day(moment: datetime) -> str:
+def _minute(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")

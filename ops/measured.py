@@ -19,6 +19,7 @@ from docker.models.containers import Container
 from components.container import PROBE_MOUNT
 from config.alerts import all_rules
 from config.project import PROJECT
+from config.scraping import WRITE_SECONDS
 from config.settings import Settings
 from ops import engine
 from ops.check import Check
@@ -34,8 +35,6 @@ _SERIES: Final = (
     "node_filesystem_avail_bytes",
     "node_filesystem_size_bytes",
 )
-_WRITE_SECONDS: Final = 900
-"""As in the alert HomeserverWriteProbeFailing."""
 _GIB: Final = 1 << 30
 _CONTAINERS: Final[Mapping[str, str]] = {
     "node": "node-exporter",
@@ -200,7 +199,7 @@ def _writes(samples: Sequence[Sample], settings: Settings) -> Check:
     return Check(
         kind="monitoring",
         what="writes",
-        works=bool(success and ages) and bool(min(success)) and min(ages) <= _WRITE_SECONDS,
+        works=bool(success and ages) and bool(min(success)) and min(ages) <= WRITE_SECONDS,
         seen=seen,
         remedy=f"docker logs {_container(settings, 'canary')}; df -h; "
         f"docker restart {_container(settings, settings.homeserver)}",

@@ -22,7 +22,6 @@ def main() -> None:
             raise StepFailed(
                 step="reissue",
                 reason="the certificate is of the stack's own CA (certificates: self-signed); no CA can be asked",
-                log=None,
                 remedy=f"make down STACK={stack.name} keeps that CA; docs/certificates.md says how to replace its key",
             )
         with step("A new certificate with a new key"):
@@ -47,7 +46,6 @@ def _refused(stack: Stack, reason: str) -> StepFailed:
     return StepFailed(
         step="reissue",
         reason=f"{reason}. The old certificate is still served",
-        log=None,
         remedy=f"it is tried again; make status STACK={stack.name} says when",
     )
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from config.alert_settings import AlertSettings
 from config.alerts.rule import HOUR, MINUTE, Rule, Text
+from config.scraping import WRITE_SECONDS
 
 
 def rules(alerting: AlertSettings) -> Sequence[Rule]:
@@ -43,7 +44,7 @@ def rules(alerting: AlertSettings) -> Sequence[Rule]:
             # RocksDB and SQLite may refuse to write while everything that only reads still answers.
             expr=(
                 "matrix_canary_success == 0\n"
-                "or time() - matrix_canary_timestamp_seconds > 900\n"
+                f"or time() - matrix_canary_timestamp_seconds > {WRITE_SECONDS}\n"
                 'or (absent(matrix_canary_success) unless on () up{job="canary"} == 0)'
             ),
             lasts=5 * MINUTE,

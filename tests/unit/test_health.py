@@ -23,6 +23,7 @@ from components.services.canary import canary as program
 from components.services.canary import health
 from components.services.canary.canary import Record
 from components.services.canary.health import WRITE_SECONDS, Health, Part
+from config import scraping
 
 WELL = Part(works=True, seen="well")
 ILL = Part(works=False, seen="10.0.0.7 refuses")
@@ -34,6 +35,10 @@ def made(edge: Part = WELL, disk: Part = WELL, writes: Part = WELL) -> Health:
     found = Health({"edge": lambda: edge, "disk": lambda: disk}, lambda: writes)
     found.look()
     return found
+
+
+def test_a_write_counts_as_long_as_for_the_alert() -> None:
+    assert scraping.WRITE_SECONDS == WRITE_SECONDS
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ CERTIFICATE_SECONDS: Final = 24 * 3600
 FREE_SHARE: Final = 0.03
 """Of the data's disk. node-mixin calls less than that critical; people are told of DiskSpaceLow long before."""
 WRITE_SECONDS: Final = 900
-"""As in the alert HomeserverWriteProbeFailing: three attempts that should have succeeded."""
+"""``config.scraping.WRITE_SECONDS``, which cannot be imported where this runs; a test holds them together."""
 
 
 @dataclass(frozen=True, kw_only=True)
