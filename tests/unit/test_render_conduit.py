@@ -135,3 +135,10 @@ def test_it_may_finish_its_requests_before_it_is_killed() -> None:
 
 def test_redis_is_not_in_its_config() -> None:
     assert "redis" not in render_files(CONFIG)["conduit.toml"].lower(), "Conduit has no code that talks to Redis"
+
+
+def test_a_turn_server_is_a_table_of_its_own_and_only_where_there_is_one() -> None:
+    uris = ("turn:matrix.example.com:3478?transport=udp", "turn:matrix.example.com:3478?transport=tcp")
+    config = parsed(replace(CONFIG, turn_uris=uris, turn_secret="shared"))
+    assert config["global"]["turn"] == {"uris": list(uris), "secret": "shared", "ttl": 43200}
+    assert "turn" not in parsed()["global"]
