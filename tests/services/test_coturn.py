@@ -45,10 +45,14 @@ def address_of(container: Container, network: Network) -> str:
     return str(container.attrs["NetworkSettings"]["Networks"][network.name]["IPAddress"])
 
 
+def start_peer(bench: Bench, network: Network) -> Container:
+    """Start somebody who sends back what comes, and has the client's programs."""
+    return bench.container("coturn", ["-p", "3480"], entrypoint=["turnutils_peer"], user="1000", network=network.name)
+
+
 @pytest.fixture(scope="module")
 def peer(bench: Bench, network: Network) -> Container:
-    """Somebody who sends back what comes, and has the client's programs."""
-    return bench.container("coturn", ["-p", "3480"], entrypoint=["turnutils_peer"], user="1000", network=network.name)
+    return start_peer(bench, network)
 
 
 def call(client: Container, server: str, to: str, *who: str) -> tuple[int, str]:
@@ -81,3 +85,11 @@ def test_a_relay_reaches_no_address_of_the_stack(bench: Bench, network: Network,
     told = call(peer, server, address_of(peer, network), "-W", SECRET, "-u", "alice")[1]
     assert "403" in told, told
     assert "tot_recv_msgs=6" not in told
+
+
+def test_a_relay_reaches_the_internet(bench: Bench) -> None:
+    # A public network that nobody lives in (RFC 7535), on this machine for as long as the tests.
+    internet = bench.network("192.31.196.0/24")
+    server, peer = start(bench, internet, "public", []), start_peer(bench, internet)
+    told = call(peer, server, address_of(peer, internet), "-W", SECRET, "-u", "alice")[1]
+    assert "tot_recv_msgs=6" in told, told
