@@ -74,7 +74,11 @@ class Deployment:
         return {**users_environment(), **self.environment}
 
     def prepare(self) -> None:
-        """Copy the work tree, what is not committed yet included, and write the stack's config."""
+        """Copy the work tree, what is not committed yet included, and write the stack's config.
+
+        What a killed run left of a stack of that name is removed: `make up` would refuse to go on with its volumes.
+        """
+        self._clear()
         copy_work_tree(self.folder)
         self.write_config(self.settings)
 
@@ -165,6 +169,10 @@ class Deployment:
 
     def remove(self) -> None:
         """Remove what is left after a test that failed."""
+        self._clear()
+        self.client.close()
+
+    def _clear(self) -> None:
         filters = {"label": f"{LABEL_STACK}={self.stack}"}
         for container in self.containers():
             container.remove(force=True)
@@ -172,7 +180,6 @@ class Deployment:
             volume.remove()
         for network in self.client.networks.list(filters=filters):
             network.remove()
-        self.client.close()
 
     def configure(self, key: str, value: str) -> None:
         """Change a setting, or a secret."""

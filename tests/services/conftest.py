@@ -20,13 +20,15 @@ from docker.types import IPAMConfig, IPAMPool
 from config.catalogue import ImageName
 from tests.services.images import built
 
+PREFIX = "services-test-"
+
 
 @dataclass
 class Bench:
     """Makes containers, volumes and networks with names of its own, and removes them."""
 
     client: docker.DockerClient
-    prefix: str = field(default_factory=lambda: f"services-test-{uuid.uuid4().hex[:8]}")
+    prefix: str = field(default_factory=lambda: f"{PREFIX}{uuid.uuid4().hex[:8]}")
     _made: list[Any] = field(default_factory=list)
 
     def image(self, name: ImageName) -> str:
@@ -34,11 +36,21 @@ class Bench:
         return built(self.client, name)
 
     def network(self, subnet: str = "") -> Network:
-        """Make a network; one whose subnet is given has fixed addresses."""
+        """Make a network; one whose subnet is given has fixed addresses, and takes the place of a killed run's."""
+        if subnet:
+            self._remove_networks_of_killed_runs(subnet)
         pools = [IPAMPool(subnet=subnet)] if subnet else None
         network = self.client.networks.create(f"{self.prefix}-{len(self._made)}", ipam=IPAMConfig(pool_configs=pools))
         self._made.append(network)
         return network
+
+    def _remove_networks_of_killed_runs(self, subnet: str) -> None:
+        for network in self.client.networks.list(names=[PREFIX]):
+            if {"Subnet": subnet}.items() <= (network.attrs["IPAM"]["Config"] or [{}])[0].items():
+                network.reload()
+                for container in network.containers:
+                    container.remove(force=True)
+                network.remove()
 
     def volume(self, files: Mapping[str, str], user: int) -> Volume:
         """Make a volume with files that only ``user`` can read, as the program seeds them."""
