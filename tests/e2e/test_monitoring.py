@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -212,3 +213,13 @@ def test_what_watches_the_disk_reads_nothing_of_it(stack: Deployed) -> None:
     code, output = stack.deployment.container("canary").exec_run(["/probe/busybox", "ls", "/fs/data"])
     assert code != 0
     assert b"Permission denied" in output
+
+
+def test_every_service_ends_when_it_is_told_to(stack: Deployed) -> None:
+    # The last test: otherwise a `make down`, or a host that is shut down, waits for each of them and then kills it.
+    services = [each for each in stack.deployment.containers() if each.labels[LABEL_ROLE] == "service"]
+    for each in services:
+        each.stop(timeout=30)
+        each.reload()
+    killed = 128 + signal.SIGKILL
+    assert [each.name for each in services if each.attrs["State"]["ExitCode"] == killed] == []

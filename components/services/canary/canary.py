@@ -18,6 +18,7 @@ import hashlib
 import hmac
 import json
 import os
+import signal
 import sys
 import threading
 import time
@@ -215,6 +216,8 @@ def serve(record: Record, health: Health, port: int = PORT) -> ThreadingHTTPServ
 
 def main() -> None:
     """Sing again and again."""
+    # The first process of a container has no default for this signal.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     url = os.environ["HOMESERVER_URL"]
     canary = Canary(url, os.environ["REGISTER_BY"])
     interval, record, before = float(os.environ["INTERVAL_SECONDS"]), Record(), ""

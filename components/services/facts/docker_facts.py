@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import sys
 import time
 from collections import Counter
@@ -113,6 +114,8 @@ def render(found: list[dict[str, Any]], log: KernelLog, now: float) -> str:
 
 def main() -> None:
     """Write the metrics again and again."""
+    # The first process of a container has no default for this signal.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     stack, log = os.environ["STACK"], KernelLog()
     while True:
         log.read()
