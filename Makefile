@@ -8,7 +8,7 @@ TESTS = MATRIX_ENV=test && . ./activate &&
 
 .DEFAULT_GOAL := help
 .PHONY: help up preview price status outputs token invite dashboards reissue down purge secrets images pin toolchain toolchain-test test lint \
-        reliability outages pictures federation golden rehearse rehearse-down
+        reliability outages pictures load federation golden rehearse rehearse-down
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -84,6 +84,9 @@ outages: toolchain-test ## change setting after setting of a stack of the tests 
 
 pictures: toolchain-test ## let people use a monitored stack of the tests for ten minutes; draw its dashboards in docs/pictures anew
 	@$(TESTS) env WRITE_PICTURES=1 pytest -q tests/e2e/test_monitoring.py -k 'every_target or every_panel'
+
+load: toolchain-test ## let people use a stack of the tests as fast as it answers; write what monitoring costs into docs/monitoring.md
+	@$(TESTS) pytest -q tests/e2e/measure_monitoring.py
 
 federation: toolchain-test ## let the stacks of the tests federate, each homeserver with each; write docs/federation.md anew
 	@$(TESTS) env WRITE_FEDERATION=1 pytest -q tests/federation

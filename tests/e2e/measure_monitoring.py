@@ -1,0 +1,153 @@
+"""What the monitoring costs, and whether it is quiet where all is well: measured by `make load`, not by `make test`.
+
+Ten minutes in which people use a monitored stack as fast as it answers; then the same people with and without
+monitoring, in turn. The figures go into docs/monitoring.md.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+
+import pytest
+
+from config.scraping import SCRAPE_INTERVAL
+from tests.e2e.deployed import Deployed, brought_up
+from tests.e2e.deployment import Deployment
+from tests.e2e.load import Load, people
+from tests.e2e.matrix import Account
+from tests.e2e.panels import Prometheus
+from tests.recording import ROOT
+
+PROMETHEUS = 24590
+SETTINGS = {
+    "homeserver": "synapse",
+    "imageSource": "packages",
+    "tier": "2C4G",
+    "monitoring": "full",
+    "prometheusPort": str(PROMETHEUS),
+    "subnet": "10.89.95.0/24",
+}
+PEOPLE = 4
+QUIET_SECONDS = 600
+WARM_UP_SECONDS = 20
+TURN_SECONDS = 60
+TURNS = ("off", "full", "full", "off", "off", "full")
+"""Each as often first as second: what grows with the data is the same for both."""
+DOCUMENT = ROOT / "docs" / "monitoring.md"
+BEGIN, END = "<!-- cost: written by `make load` -->\n", "<!-- end of cost -->"
+MEBI = 1 << 20
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+    deployment = Deployment(
+        stack="load-test",
+        folder=tmp_path_factory.mktemp("load"),
+        ports=(24580, 24543, 24548),
+        settings=SETTINGS,
+    )
+    deployment.prepare()
+    with brought_up("synapse", deployment) as running:
+        yield running
+
+
+def newcomers(stack: Deployed) -> tuple[list[Account], str]:
+    """Return people who are in one room."""
+    accounts = [stack.new_account() for _ in range(PEOPLE)]
+    matrix = stack.matrix
+    invited = {"json": {"invite": [each.user_id for each in accounts[1:]]}, "token": accounts[0].access_token}
+    room = str(matrix.ask("POST", "/_matrix/client/v3/createRoom", **invited).json()["room_id"])  # type: ignore[arg-type]
+    for each in accounts[1:]:
+        assert matrix.ask("POST", f"/_matrix/client/v3/join/{room}", json={}, token=each.access_token).ok
+    return accounts, room
+
+
+def by_name(prometheus: Prometheus, expression: str) -> dict[str, float]:
+    found = prometheus.get("query", query=expression)["result"]
+    return {each["metric"].get("name", ""): float(each["value"][1]) for each in found}
+
+
+def all_up(prometheus: Prometheus) -> None:
+    """Wait until everything is measured."""
+    deadline = time.monotonic() + 180
+    while not prometheus.has_data("min(up) == 1 and min(probe_success) == 1 and min(matrix_canary_success) == 1"):
+        assert time.monotonic() < deadline, prometheus.get("query", query="up == 0")["result"]
+        time.sleep(2)
+
+
+def rate(stack: Deployed, accounts: list[Account], room: str) -> float:
+    """Return how many requests a second are answered."""
+    with people(stack.matrix, accounts, room):
+        time.sleep(WARM_UP_SECONDS)
+    started = time.monotonic()
+    with people(stack.matrix, accounts, room) as load:
+        time.sleep(TURN_SECONDS)
+    assert load.failed == 0
+    return load.answered / (time.monotonic() - started)
+
+
+def test_monitoring_is_quiet_under_load_and_what_it_costs(stack: Deployed) -> None:
+    prometheus = Prometheus(PROMETHEUS)
+    accounts, room = newcomers(stack)
+    all_up(prometheus)
+    with people(stack.matrix, accounts, room) as load:
+        time.sleep(QUIET_SECONDS)
+    assert load.failed == 0
+    window = f"[{QUIET_SECONDS}s]"
+    assert prometheus.get("query", query=f"min_over_time(up{window}) == 0")["result"] == []
+    # A full disk of this machine would be a true alert.
+    told = prometheus.get(
+        "query", query=f'max_over_time(ALERTS{{alertstate="firing",alertname!~"Watchdog|Disk.*"}}{window})'
+    )["result"]
+    assert [each["metric"] for each in told] == []
+    memory = by_name(prometheus, f"max_over_time(matrix:container_memory_working_set_bytes{window})")
+    limits = by_name(prometheus, "matrix:container_spec_memory_limit_bytes")
+    rates: dict[str, list[float]] = {"off": [], "full": []}
+    for level in TURNS:
+        stack.deployment.configure("monitoring", level)
+        stack.deployment.make("up")
+        if level != "off":
+            all_up(prometheus)
+        rates[level].append(rate(stack, accounts, room))
+    write([quiet(load), costs(rates), *memory_table(stack.deployment.stack, memory, limits)])
+
+
+def quiet(load: Load) -> str:
+    return (
+        f"{QUIET_SECONDS // 60} minutes in which {PEOPLE} people asked as fast as they were answered ({load.answered} "
+        f"requests, {load.failed} failed):\n"
+        f"every target was up at each of {QUIET_SECONDS // SCRAPE_INTERVAL} scrapes;\n"
+        "nothing fired but the Watchdog.\n"
+    )
+
+
+def costs(rates: dict[str, list[float]]) -> str:
+    mean = {level: sum(each) / len(each) for level, each in rates.items()}
+    without, with_it = (", ".join(f"{each:.0f}" for each in rates[level]) for level in ("off", "full"))
+    return (
+        f"With monitoring the same people were answered {mean['full'] / mean['off']:.0%} of the requests that they "
+        f"were answered without, on the\nsame two cores as they themselves, in turns of {TURN_SECONDS} s "
+        f"(requests a second: {without} without, {with_it} with).\n"
+    )
+
+
+def memory_table(stack: str, memory: dict[str, float], limits: dict[str, float]) -> Sequence[str]:
+    """Return the memory of what belongs to the monitoring beside what it may use."""
+    ours = {name.removeprefix(f"matrix-{stack}-"): name for name in memory}
+    parts = sorted(set(ours) - {"synapse", "nginx", "redis"})
+    rows = [f"| {part} | {memory[ours[part]] / MEBI:.0f} | {limits[ours[part]] / MEBI:.0f} |" for part in parts]
+    used, allowed = (sum(each[ours[part]] for part in parts) / MEBI for each in (memory, limits))
+    return [
+        "| part | MiB used at most | MiB allowed |",
+        "| --- | --- | --- |",
+        *rows,
+        f"| **together** | **{used:.0f}** | **{allowed:.0f}** |",
+    ]
+
+
+def write(lines: Sequence[str]) -> None:
+    """Put the figures in the place of the old ones."""
+    text = DOCUMENT.read_text(encoding="utf-8")
+    begin, end = text.index(BEGIN) + len(BEGIN), text.index(END)
+    DOCUMENT.write_text("\n".join([text[:begin], *lines, "", ""]) + text[end:], encoding="utf-8")
