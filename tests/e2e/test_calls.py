@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from ipaddress import ip_network
 from typing import Any
 
 import docker
@@ -25,7 +26,9 @@ def address_of_this_machine() -> str:
     """Return where this machine is reached from containers."""
     client = docker.from_env()
     try:
-        return str(client.networks.get("bridge").attrs["IPAM"]["Config"][0]["Gateway"])
+        # The gateway, which a Docker engine that was never restarted does not tell.
+        (network,) = client.networks.get("bridge").attrs["IPAM"]["Config"]
+        return str(next(ip_network(network["Subnet"]).hosts()))
     finally:
         client.close()
 
