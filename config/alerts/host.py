@@ -19,10 +19,13 @@ def rules(alerting: AlertSettings) -> Sequence[Rule]:
     return (
         Rule(
             name="HostOOMKill",
-            group="host",
+            # Evaluated together with ContainerOOMKilled, which keeps quiet about it.
+            group="containers",
             severity="critical",
             # It also counts processes that are no business of the stack.
             expr="increase(node_vmstat_oom_kill[10m]) > 0",
+            # Docker facts tell of the same kill up to half a minute later.
+            lasts=1 * MINUTE,
             needs=("node",),
             meaning=Text(
                 en="The kernel killed a process because memory ran out, in a container or on the whole machine.",

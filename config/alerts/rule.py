@@ -23,6 +23,9 @@ HOUR: Final = 60 * MINUTE
 SHORTEST_RANGE: Final = 4 * SCRAPE_INTERVAL
 """Seconds; a shorter range can hold fewer than the two samples that ``increase`` needs, after one lost scrape."""
 
+SHORTEST_KEPT: Final = MINUTE
+"""Seconds; what follows from a fault clears with health checks, whose interval is not scaled."""
+
 _RANGE: Final = re.compile(r"\[(\d+)([smh])\]")
 _UNITS: Final = {"s": SECOND, "m": MINUTE, "h": HOUR}
 
@@ -74,7 +77,8 @@ class RecordingRule:
 def scaled(rule: Rule, factor: float) -> Rule:
     """Return a rule with all its durations multiplied: how long a fault lasts before it is told, and ranges.
 
-    Tests let faults happen in less time with it. Thresholds stay, and no range gets too short for its function.
+    Tests let faults happen in less time with it. Thresholds stay, no range gets too short for its function, and no
+    alert ends before what it keeps quiet about.
     """
 
     def shorter(match: re.Match[str]) -> str:
@@ -85,7 +89,7 @@ def scaled(rule: Rule, factor: float) -> Rule:
         rule,
         expr=rule.expr if factor == 1 else _RANGE.sub(shorter, rule.expr),
         lasts=round(rule.lasts * factor),
-        keeps=round(rule.keeps * factor),
+        keeps=max(round(rule.keeps * factor), min(rule.keeps, SHORTEST_KEPT)),
     )
 
 

@@ -455,10 +455,16 @@ CONTAINERS = (
 HOST = (
     Case(
         rule="HostOOMKill",
-        what="one kill",
+        what="one kill more than a minute ago",
         series={'node_vmstat_oom_kill{job="node"}': "2+0x8 3+0x40"},
         at="4m",
         fires=[Firing(labels={"job": "node"})],
+    ),
+    Case(
+        rule="HostOOMKill",
+        what="one kill half a minute ago, of which a container's own alert may still come",
+        series={'node_vmstat_oom_kill{job="node"}': "2+0x8 3+0x40"},
+        at="2m45s",
     ),
     Case(rule="HostOOMKill", what="a kill of long ago", series={"node_vmstat_oom_kill": "6+0x8 7+0x80"}, at="15m"),
     Case(

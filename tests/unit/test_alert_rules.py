@@ -102,6 +102,15 @@ def test_a_time_scale_changes_durations_and_nothing_else(factor: str) -> None:
     for rule in rules_for(settings(**FULL)):
         (other,) = [each for each in rules_for(settings(**FULL, alertTimeScale=factor)) if each.name == rule.name]
         assert other.lasts == round(rule.lasts * float(factor))
+        # A minute is the shortest there is, and health checks do not come sooner because of a scale.
+        assert other.keeps == rule.keeps
+        assert (other.severity, other.needs, other.meaning, other.detail, other.action) == (
+            rule.severity,
+            rule.needs,
+            rule.meaning,
+            rule.detail,
+            rule.action,
+        )
 
 
 def test_a_scaled_range_still_holds_several_samples() -> None:
