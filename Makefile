@@ -8,7 +8,7 @@ TESTS = MATRIX_ENV=test && . ./activate &&
 
 .DEFAULT_GOAL := help
 .PHONY: help up preview price status outputs token invite dashboards reissue down purge secrets images pin toolchain toolchain-test test lint \
-        reliability outages pictures load federation golden rehearse rehearse-down
+        reliability alert-faults outages pictures load federation golden rehearse rehearse-down
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -78,6 +78,10 @@ test: toolchain-test ## all tests
 
 reliability: toolchain-test ## let things break in stacks of the tests; write docs/reliability.md and aliyun-faults.md anew
 	@$(TESTS) env WRITE_RELIABILITY=1 pytest -q tests/e2e/test_faults.py tests/aliyun/test_plugin_faults.py
+
+alert-faults: export SCALE := $(if $(findstring command,$(origin SCALE)),$(SCALE),0.1)
+alert-faults: toolchain-test ## let what alerts are about happen to a stack of the tests; SCALE=1 for the durations as shipped; write docs/alert-faults.md anew
+	@$(TESTS) env WRITE_ALERT_FAULTS=1 pytest -q -s tests/e2e/measure_alert_faults.py
 
 outages: toolchain-test ## change setting after setting of a stack of the tests and write down how long nobody answered
 	@$(TESTS) env WRITE_OUTAGES=1 pytest -q tests/e2e/test_changes.py tests/e2e/test_change_homeserver.py tests/registry/test_stack.py

@@ -52,6 +52,11 @@ def fill(disk: Path, *, leave: int = 0) -> None:
                 file.seek(piece, os.SEEK_CUR)
 
 
+def size(disk: Path) -> int:
+    """Return how large a disk is, in MiB."""
+    return shutil.disk_usage(disk).total >> 20
+
+
 def free(disk: Path) -> None:
     """Give the space back."""
     (disk / BALLAST).unlink()

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import requests
+from docker.models.containers import Container
 
 from components.container import CONFIG_MOUNT, PROBE_MOUNT
 from config.homeservers import HomeserverName
@@ -174,18 +175,18 @@ def _restart(service: str) -> Callable[[Deployed], None]:
     return lambda deployed: deployed.deployment.container(service).restart(timeout=30)
 
 
-def _exhaust_memory(deployed: Deployed) -> None:
-    container = deployed.deployment.container(deployed.homeserver)
+def exhaust_memory(container: Container) -> None:
+    """Let the kernel kill a service at its memory limit."""
     process = container.attrs["State"]["Pid"]
     for each in [process, *_children(process)]:
         Path(f"/proc/{each}/oom_score_adj").write_text("1000", encoding="utf-8")
-    # A process beside the homeserver takes what is left up to the limit, since a line without an end has to be kept
-    # whole; the system ends the homeserver.
+    # A process beside the service takes what is left up to the limit, since a line without an end has to be kept
+    # whole; the system ends the service.
     container.exec_run([f"{PROBE_MOUNT}/busybox", "tail", "/dev/zero"], detach=True)
     deadline = time.monotonic() + 60
     while Path(f"/proc/{process}").exists() and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert not Path(f"/proc/{process}").exists(), "the limit did not end the homeserver"
+    assert not Path(f"/proc/{process}").exists(), "the limit did not end the service"
 
 
 def _children(process: int) -> list[int]:
@@ -282,7 +283,10 @@ def faults(homeserver: HomeserverName) -> list[Fault]:
             for service in (homeserver, "nginx", "redis")
         ),
         *(Fault(what=f"`docker restart` of {service}", strike=_restart(service)) for service in (homeserver, "nginx")),
-        Fault(what=f"{homeserver} out of memory at its limit", strike=_exhaust_memory),
+        Fault(
+            what=f"{homeserver} out of memory at its limit",
+            strike=lambda deployed: exhaust_memory(deployed.deployment.container(deployed.homeserver)),
+        ),
         Fault(
             what=f"disk of {homeserver}'s data full, then freed",
             strike=_fill_disk,

@@ -16,7 +16,9 @@ import pytest
 from components.container import LABEL_ROLE
 from config.dashboards import dashboard_files
 from ops import engine
-from tests.e2e.deployed import Deployed, brought_up
+from tests.e2e.alert_faults import MTAIL_STOPPED, REDIS_STOPPED
+from tests.e2e.alerted import Scene, brought_up_with_inbox, suffer_together
+from tests.e2e.deployed import Deployed
 from tests.e2e.deployment import Deployment
 from tests.e2e.panels import Prometheus, empty_panels, unknown_names
 from tests.e2e.pictures import picture
@@ -31,6 +33,8 @@ SETTINGS = {
     "monitoring": "full",
     "prometheusPort": str(PROMETHEUS),
     "subnet": "10.89.90.0/24",
+    "alerts": "webhook,heartbeat",
+    "alertTimeScale": "0.1",
 }
 PICTURE_SECONDS = 600
 """How long the time is that `make pictures` draws."""
@@ -38,7 +42,7 @@ JOBS = {"prometheus", "alertmanager", "node", "blackbox", "cadvisor", "nginx", "
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     deployment = Deployment(
         stack="monitored-test",
         folder=tmp_path_factory.mktemp("monitored"),
@@ -46,8 +50,13 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
         settings=SETTINGS,
     )
     deployment.prepare()
-    with brought_up("synapse", deployment) as running:
-        yield running
+    with brought_up_with_inbox(deployment, PROMETHEUS, SETTINGS["alertTimeScale"]) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def stack(scene: Scene) -> Deployed:
+    return scene.deployed
 
 
 def query(expression: str) -> list[dict[str, Any]]:
@@ -175,6 +184,13 @@ def test_status_tells_people_and_machines_the_same_with_what_was_measured(stack:
         what: state for what, state in states.items() if state != "ok" and not what.lower().startswith("disk")
     } == {}
     assert {"containers", "health", "measured", "disk", "writes", "certificate"} <= set(states)
+
+
+def test_people_are_told_of_a_fault_and_that_it_is_over_and_of_nothing_else(scene: Scene) -> None:
+    # Those of every alert: `make alert-faults`.
+    outcomes = suffer_together(scene, [[REDIS_STOPPED], [MTAIL_STOPPED]])
+    assert [each.besides for each in outcomes] == [(), ()]
+    assert scene.inbox.beats, "the dead-man's switch heard nothing"
 
 
 def becomes(stack: Deployed, status: int, word: str, seconds: float = 120) -> None:

@@ -1,0 +1,236 @@
+"""What people are told while something is wrong with a running stack, and how soon."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field, replace
+from ipaddress import IPv4Network
+from typing import Any
+
+from components.services.facts.docker_facts import KernelLog
+from config.addresses import address_plan
+from config.alerts.rule import MINUTE
+from tests.e2e.deployed import Deployed, brought_up
+from tests.e2e.deployment import Deployment
+from tests.e2e.inbox import Inbox, Message, open_inbox
+from tests.e2e.panels import Prometheus
+
+LOOKS_EVERY = 1.0
+QUIET = {"Watchdog"}
+"""What fires while all is well."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """Something that people may be told of: a name, and regular expressions that match whole labels."""
+
+    alert: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    def matches(self, name: str, labels: Mapping[str, str]) -> bool:
+        """Return whether an alert is meant."""
+        return name == self.alert and all(
+            re.fullmatch(pattern, labels.get(label, "")) for label, pattern in self.labels.items()
+        )
+
+
+@dataclass
+class Scene:
+    """A running stack whose alerts arrive here, its durations scaled."""
+
+    deployed: Deployed
+    inbox: Inbox
+    prometheus: Prometheus
+    scale: float
+    own_containers: set[str] = field(default_factory=set)
+    """Ids of those that the faults start beside the stack."""
+
+    def alerts(self) -> Sequence[Mapping[str, Any]]:
+        """Return Prometheus' alerts, those that are not told yet among them; asked again while it does not answer."""
+        deadline = time.monotonic() + MINUTE
+        while True:
+            try:
+                found: Sequence[Mapping[str, Any]] = self.prometheus.get("alerts")["alerts"]
+            except OSError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(LOOKS_EVERY)
+            else:
+                return found
+
+    def fires(self, told: Told) -> bool:
+        """Return whether one of the alerts that are meant fires."""
+        return any(
+            each["state"] == "firing" and told.matches(each["labels"]["alertname"], each["labels"])
+            for each in self.alerts()
+        )
+
+    def arrived(self, told: Told, since: float, *, firing: bool) -> float:
+        """Return when the first such message has come; 0: none has."""
+        return next(
+            (
+                each.at
+                for each in list(self.inbox.messages)
+                if each.at >= since and each.firing == firing and told.matches(each.name, each.labels)
+            ),
+            0,
+        )
+
+    @property
+    def machines_disk(self) -> str:
+        """The device of the machine's own disk, which may be full whatever the faults do."""
+        found = self.prometheus.get("query", query='node_filesystem_size_bytes{mountpoint="/fs/system"}')["result"]
+        return str(found[0]["metric"]["device"])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """Something that goes wrong, and what people have to be told of it."""
+
+    what: str
+    repaired_by: str
+    """Empty: it is over as soon as it has happened."""
+    told: Told
+    also: tuple[Told, ...] = ()
+    """What else people may be told of it."""
+    going_on: Callable[[Scene], AbstractContextManager[None]]
+    """Breaks something, and puts it right at the end."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """When people were told of a fault: seconds from its beginning, and then from its end."""
+
+    fault: Fault
+    began: float
+    ended: float
+    """Both as seconds since the epoch."""
+    firing: float
+    told: float
+    resolved: float
+    told_so: float
+    besides: tuple[str, ...] = ()
+    """The names of the other alerts that people were told of."""
+
+    def accounts_for(self, message: Message) -> bool:
+        """Return whether people may be told so because of this fault."""
+        if self.fault.told.matches(message.name, message.labels):
+            return self.began <= message.at <= self.ended
+        return self.began <= message.at and any(each.matches(message.name, message.labels) for each in self.fault.also)
+
+
+def until(condition: Callable[[], float | bool], seconds: float, what: str) -> None:
+    """Wait for something."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"{what}: not within {seconds:.0f} s"
+        time.sleep(LOOKS_EVERY)
+
+
+def suffer(scene: Scene, fault: Fault) -> Outcome:
+    """Let something go wrong, have it repaired when people were told, and wait until they are told that it is over."""
+    patience = 10 * MINUTE + 40 * MINUTE * scene.scale
+    until(lambda: not scene.fires(fault.told), patience, f"{fault.what}: {fault.told.alert} is over")
+    struck = time.time()
+    with fault.going_on(scene):
+        until(lambda: scene.fires(fault.told), patience, f"{fault.what}: {fault.told.alert} fires")
+        firing = time.time()
+        until(lambda: scene.arrived(fault.told, struck, firing=True), patience, f"{fault.what}: people are told")
+        repaired = time.time() if fault.repaired_by else struck
+    until(lambda: not scene.fires(fault.told), patience, f"{fault.what}: {fault.told.alert} is resolved")
+    resolved = time.time()
+    until(lambda: scene.arrived(fault.told, struck, firing=False), patience, f"{fault.what}: people are told so")
+    told_so = scene.arrived(fault.told, struck, firing=False)
+    outcome = Outcome(
+        fault=fault,
+        began=struck,
+        ended=told_so,
+        firing=firing - struck,
+        told=scene.arrived(fault.told, struck, firing=True) - struck,
+        resolved=resolved - repaired,
+        told_so=told_so - repaired,
+    )
+    print(outcome, flush=True)
+    return outcome
+
+
+def suffer_together(scene: Scene, lanes: Sequence[Sequence[Fault]]) -> list[Outcome]:
+    """Let independent faults strike side by side, those of a lane one after the other."""
+    outcomes: list[Outcome] = []
+
+    def accounted_for(message: Message) -> bool:
+        return any(each.accounts_for(message) for each in outcomes)
+
+    with nothing_else_told(scene, accounted_for) as began, ThreadPoolExecutor(len(lanes)) as pool:
+        lanes_of = pool.map(lambda lane: [suffer(scene, fault) for fault in lane], lanes)
+        outcomes += [outcome for lane in lanes_of for outcome in lane]
+    return [
+        with_besides(each, [message for message in scene.inbox.messages if message.at >= began]) for each in outcomes
+    ]
+
+
+@contextmanager
+def nothing_else_told(scene: Scene, accounted_for: Callable[[Message], bool]) -> Iterator[float]:
+    """Hold that from one time when all is quiet to the next nobody is told of anything else; gives when that began."""
+    wait_until_quiet(scene)
+    began, killed = time.time(), strangers_killed(scene)
+    yield began
+    wait_until_quiet(scene)
+    strange = [each for each in scene.inbox.messages if each.at >= began and not accounted_for(each)]
+    if strangers_killed(scene) > killed:
+        strange = [each for each in strange if each.name != "HostOOMKill"]
+    assert [f"{each.name} {dict(each.labels)}" for each in strange if not of_the_machine(scene, each)] == []
+    assert scene.inbox.forged == 0
+
+
+def with_besides(outcome: Outcome, messages: Sequence[Message]) -> Outcome:
+    """Return an outcome with what people were told besides."""
+    told = {each.name for each in messages if outcome.accounts_for(each)} - {outcome.fault.told.alert}
+    return replace(outcome, besides=tuple(sorted(told)))
+
+
+def of_the_machine(scene: Scene, message: Message) -> bool:
+    """Return whether a message is about the machine that runs the tests, where it may be true."""
+    return message.name == "CPUStealHigh" or message.labels.get("device") == scene.machines_disk
+
+
+def strangers_killed(scene: Scene) -> int:
+    """Return how many processes in containers of others the kernel's log says were killed for want of memory."""
+    log = KernelLog()
+    log.read()
+    ours = {str(each.id) for each in scene.deployed.deployment.containers()} | scene.own_containers
+    return sum(count for container, count in log.kills.items() if container not in ours)
+
+
+def wait_until_quiet(scene: Scene) -> None:
+    """Wait until nothing fires or is about to, and what there was to say has been said."""
+    quiet_for = 10 + MINUTE * scene.scale
+    deadline = time.monotonic() + 10 * MINUTE + 30 * MINUTE * scene.scale
+    quiet_since = time.monotonic()
+    while time.monotonic() - quiet_since < quiet_for:
+        loud = [
+            each["labels"]
+            for each in scene.alerts()
+            if each["labels"]["alertname"] not in QUIET and each["labels"].get("device") != scene.machines_disk
+        ]
+        if loud:
+            quiet_since = time.monotonic()
+        assert time.monotonic() < deadline, f"it does not become quiet: {loud}"
+        time.sleep(LOOKS_EVERY)
+
+
+@contextmanager
+def brought_up_with_inbox(deployment: Deployment, port: int, scale: str) -> Iterator[Scene]:
+    """Bring up a stack with Synapse that tells everything here; its Prometheus is at this port."""
+    with open_inbox() as inbox:
+        deployment.make("toolchain")
+        deployment.pulumi("stack", "init")
+        operators = address_plan(IPv4Network(deployment.settings["subnet"])).operators
+        for key, value in inbox.secrets(str(operators.gateway)).items():
+            deployment.configure(key, value)
+        with brought_up("synapse", deployment) as running:
+            yield Scene(deployed=running, inbox=inbox, prometheus=Prometheus(port), scale=float(scale))
