@@ -383,7 +383,7 @@ SIDE_BY_SIDE: Sequence[Sequence[Fault]] = (
             what="a container's memory at 93 % of its limit (Redis)",
             repaired_by="process ended",
             told=Told(alert="ContainerMemoryNearLimit", labels=named("redis")),
-            going_on=beside("redis", near_its_limit, "tail"),
+            going_on=beside("redis", near_its_limit, "tail|sleep 86400"),
         ),
         REDIS_STOPPED,
     ),

@@ -37,7 +37,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
             "tier": "2C4G",
             "monitoring": "full",
             "prometheusPort": str(PROMETHEUS),
-            "subnet": "10.89.95.0/24",
+            "subnet": "10.89.94.0/24",
             "alerts": "webhook,heartbeat",
             "alertTimeScale": SCALE,
         },
