@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -48,6 +49,14 @@ class Scene:
     scale: float
     own_containers: set[str] = field(default_factory=set)
     """Ids of those that the faults start beside the stack."""
+    given_up: threading.Event = field(default_factory=threading.Event)
+
+    def until(self, condition: Callable[[], float | bool], seconds: float, what: str) -> None:
+        """Wait for something."""
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, f"{what}: not within {seconds:.0f} s"
+            assert not self.given_up.wait(LOOKS_EVERY), "given up"
 
     def alerts(self) -> Sequence[Mapping[str, Any]]:
         """Return Prometheus' alerts, those that are not told yet among them; asked again while it does not answer."""
@@ -116,6 +125,12 @@ class Outcome:
     besides: tuple[str, ...] = ()
     """The names of the other alerts that people were told of."""
 
+    def __str__(self) -> str:
+        return (
+            f"{self.fault.told.alert} fires after {self.firing:.0f} s, is told after {self.told:.0f}; "
+            f"it is resolved after {self.resolved:.0f} and told so after {self.told_so:.0f}"
+        )
+
     def accounts_for(self, message: Message) -> bool:
         """Return whether people may be told so because of this fault."""
         if self.fault.told.matches(message.name, message.labels):
@@ -123,27 +138,19 @@ class Outcome:
         return self.began <= message.at and any(each.matches(message.name, message.labels) for each in self.fault.also)
 
 
-def until(condition: Callable[[], float | bool], seconds: float, what: str) -> None:
-    """Wait for something."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"{what}: not within {seconds:.0f} s"
-        time.sleep(LOOKS_EVERY)
-
-
 def suffer(scene: Scene, fault: Fault) -> Outcome:
     """Let something go wrong, have it repaired when people were told, and wait until they are told that it is over."""
     patience = 10 * MINUTE + 40 * MINUTE * scene.scale
-    until(lambda: not scene.fires(fault.told), patience, f"{fault.what}: {fault.told.alert} is over")
+    scene.until(lambda: not scene.fires(fault.told), patience, f"{fault.what}: {fault.told.alert} is over")
     struck = time.time()
     with fault.going_on(scene):
-        until(lambda: scene.fires(fault.told), patience, f"{fault.what}: {fault.told.alert} fires")
+        scene.until(lambda: scene.fires(fault.told), patience, f"{fault.what}: {fault.told.alert} fires")
         firing = time.time()
-        until(lambda: scene.arrived(fault.told, struck, firing=True), patience, f"{fault.what}: people are told")
+        scene.until(lambda: scene.arrived(fault.told, struck, firing=True), patience, f"{fault.what}: people are told")
         repaired = time.time() if fault.repaired_by else struck
-    until(lambda: not scene.fires(fault.told), patience, f"{fault.what}: {fault.told.alert} is resolved")
+    scene.until(lambda: not scene.fires(fault.told), patience, f"{fault.what}: {fault.told.alert} is resolved")
     resolved = time.time()
-    until(lambda: scene.arrived(fault.told, struck, firing=False), patience, f"{fault.what}: people are told so")
+    scene.until(lambda: scene.arrived(fault.told, struck, firing=False), patience, f"{fault.what}: people are told so")
     told_so = scene.arrived(fault.told, struck, firing=False)
     outcome = Outcome(
         fault=fault,
@@ -154,7 +161,7 @@ def suffer(scene: Scene, fault: Fault) -> Outcome:
         resolved=resolved - repaired,
         told_so=told_so - repaired,
     )
-    print(outcome, flush=True)
+    print(f"{fault.what}: {outcome}", flush=True)
     return outcome
 
 
@@ -165,12 +172,22 @@ def suffer_together(scene: Scene, lanes: Sequence[Sequence[Fault]]) -> list[Outc
     def accounted_for(message: Message) -> bool:
         return any(each.accounts_for(message) for each in outcomes)
 
-    with nothing_else_told(scene, accounted_for) as began, ThreadPoolExecutor(len(lanes)) as pool:
+    with nothing_else_told(scene, accounted_for) as began, ThreadPoolExecutor(len(lanes)) as pool, interruptible(scene):
         lanes_of = pool.map(lambda lane: [suffer(scene, fault) for fault in lane], lanes)
         outcomes += [outcome for lane in lanes_of for outcome in lane]
     return [
         with_besides(each, [message for message in scene.inbox.messages if message.at >= began]) for each in outcomes
     ]
+
+
+@contextmanager
+def interruptible(scene: Scene) -> Iterator[None]:
+    """Have all that goes on put right at once when the run is interrupted; a fault that fails lets the others end."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        scene.given_up.set()
+        raise
 
 
 @contextmanager
