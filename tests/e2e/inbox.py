@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 SECRET = "Made-up-webhook-0123456789"  # noqa: S105 (of tests)
@@ -23,6 +24,10 @@ class Message:
     name: str
     labels: Mapping[str, str]
     firing: bool
+
+    def __str__(self) -> str:
+        said = "fires" if self.firing else "is resolved"
+        return f"{datetime.fromtimestamp(self.at, UTC):%H:%M:%S} {self.name} {said}: {dict(self.labels)}"
 
 
 @dataclass
