@@ -468,7 +468,11 @@ SILENCES = (
     Silence(
         what="Alertmanager stopped",
         service="alertmanager",
-        also=(Told(alert="TargetDown", labels={"job": "alertmanager"}),),
+        # It has forgotten what fired, and is told of the one now and of the other up to a minute later.
+        also=(
+            Told(alert="TargetDown", labels={"job": "alertmanager"}),
+            Told(alert="ContainerUnhealthy", labels=named("alertmanager")),
+        ),
     ),
 )
 
