@@ -312,11 +312,16 @@ def named(container: str) -> Mapping[str, str]:
     return {"name": f"matrix-.+-{container}"}
 
 
+def unhealthy(container: str) -> Told:
+    return Told(alert="ContainerUnhealthy", labels=named(container))
+
+
 START, RELOAD = "`docker start`", "config put right, reload"
 HOMESERVER_STOPPED = Fault(
     what="homeserver stopped",
     repaired_by=START,
     told=Told(alert="HomeserverDown"),
+    hurried=(Told(alert="TargetDown", labels={"job": "homeserver"}), unhealthy("synapse")),
     going_on=stopped("synapse"),
 )
 REDIS_STOPPED = Fault(what="Redis stopped", repaired_by=START, told=Told(alert="RedisDown"), going_on=stopped("redis"))
@@ -324,6 +329,7 @@ MTAIL_STOPPED = Fault(
     what="a part of the monitoring stopped (mtail), so that Prometheus cannot ask it",
     repaired_by=START,
     told=Told(alert="TargetDown", labels={"job": "nginx"}),
+    hurried=(unhealthy("mtail"),),
     going_on=stopped("mtail"),
 )
 FACTS_STOPPED = Fault(
@@ -359,7 +365,7 @@ SIDE_BY_SIDE: Sequence[Sequence[Fault]] = (
         Fault(
             what="health check of Nginx fails, Nginx serves",
             repaired_by=RELOAD,
-            told=Told(alert="ContainerUnhealthy", labels=named("nginx")),
+            told=unhealthy("nginx"),
             going_on=nginx_without("listen 127.0.0.1:8081;"),
         ),
     ),
@@ -471,7 +477,7 @@ SILENCES = (
         # It has forgotten what fired, and is told of the one now and of the other up to a minute later.
         also=(
             Told(alert="TargetDown", labels={"job": "alertmanager"}),
-            Told(alert="ContainerUnhealthy", labels=named("alertmanager")),
+            unhealthy("alertmanager"),
         ),
     ),
 )

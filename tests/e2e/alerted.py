@@ -119,6 +119,9 @@ class Fault:
     told: Told
     also: tuple[Told, ...] = ()
     """What else people may be told of it."""
+    hurried: tuple[Told, ...] = ()
+    """The same with shorter durations than are shipped: where two alerts wait no longer than the fifteen seconds
+    between two looks at them, either may be the first, and what keeps quiet about the other may be late."""
     going_on: Callable[[Scene], AbstractContextManager[None]]
     """Breaks something, and puts it right at the end."""
 
@@ -128,6 +131,8 @@ class Outcome:
     """When people were told of a fault: seconds from its beginning, and then from its end."""
 
     fault: Fault
+    also: tuple[Told, ...]
+    """What else people may be told of it, with the durations that the stack has."""
     began: float
     ended: float
     """Both as seconds since the epoch."""
@@ -148,7 +153,7 @@ class Outcome:
         """Return whether people may be told so because of this fault."""
         if self.fault.told.matches(message.name, message.labels):
             return self.began <= message.at <= self.ended
-        return self.began <= message.at and any(each.matches(message.name, message.labels) for each in self.fault.also)
+        return self.began <= message.at and any(each.matches(message.name, message.labels) for each in self.also)
 
 
 def suffer(scene: Scene, fault: Fault) -> Outcome:
@@ -166,6 +171,7 @@ def suffer(scene: Scene, fault: Fault) -> Outcome:
     told_so = scene.until(lambda: scene.told_so(told), patience, f"{fault.what}: people are told so")
     outcome = Outcome(
         fault=fault,
+        also=fault.also if scene.scale == 1 else (*fault.also, *fault.hurried),
         began=struck,
         ended=told_so.at,
         firing=firing - struck,
