@@ -194,12 +194,12 @@ def uploads_fail(scene: Scene) -> Iterator[None]:
         media.chmod(mode)
 
 
-def used(container: Container) -> tuple[int, int]:
-    """Return how much memory a container uses, without what the kernel could take back at once, and its limit."""
-    measured = container.stats(stream=False)
-    assert isinstance(measured, dict)
-    found, stats = measured["memory_stats"], measured["memory_stats"]["stats"]
-    return found["usage"] - stats.get("total_inactive_file", stats.get("inactive_file", 0)), found["limit"]
+def measured(scene: Scene, what: str, container: Container) -> int:
+    """Return what Prometheus knows of a container: so many bytes."""
+    (found,) = scene.prometheus.get("query", query=f'matrix:container_{what}_bytes{{name="{container.name}"}}')[
+        "result"
+    ]
+    return int(found["value"][1])
 
 
 @contextmanager
@@ -238,8 +238,8 @@ def give_processors(container: Container, cores: float) -> None:
 def near_its_memory_limit(scene: Scene) -> Iterator[None]:
     """Let a process take memory until little is left: what has no end of line is kept whole."""
     container = service(scene, "synapse")
-    usage, limit = used(container)
-    wanted = int(limit * NEAR_LIMIT) - usage
+    limit = measured(scene, "spec_memory_limit", container)
+    wanted = int(limit * NEAR_LIMIT) - measured(scene, "memory_working_set", container)
     with beside(container, f"({BUSYBOX} head -c {wanted} /dev/zero; {BUSYBOX} sleep 86400) | {BUSYBOX} tail"):
         yield
 
@@ -394,16 +394,16 @@ SIDE_BY_SIDE: Sequence[Sequence[Fault]] = (
     ),
     (
         Fault(
-            what="a process outside the stack killed for want of memory",
-            repaired_by="",
-            told=Told(alert="HostOOMKill"),
-            going_on=stranger_killed_for_memory,
-        ),
-        Fault(
             what="a container killed at its memory limit (blackbox exporter)",
             repaired_by="",
             told=Told(alert="ContainerOOMKilled", labels=named("blackbox-exporter")),
             going_on=killed_for_memory("blackbox-exporter"),
+        ),
+        Fault(
+            what="a process outside the stack killed for want of memory",
+            repaired_by="",
+            told=Told(alert="HostOOMKill"),
+            going_on=stranger_killed_for_memory,
         ),
     ),
     (
