@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -194,12 +195,11 @@ def uploads_fail(scene: Scene) -> Iterator[None]:
         media.chmod(mode)
 
 
-def measured(scene: Scene, what: str, container: Container) -> int:
-    """Return what Prometheus knows of a container: so many bytes."""
-    (found,) = scene.prometheus.get("query", query=f'matrix:container_{what}_bytes{{name="{container.name}"}}')[
-        "result"
-    ]
-    return int(found["value"][1])
+def resident(container: Container) -> int:
+    """Return how much memory a service's process has, in bytes, as the kernel knows it at this moment."""
+    status = Path(f"/proc/{container.attrs['State']['Pid']}/status").read_text(encoding="utf-8")
+    (found,) = re.findall(r"^VmRSS:\s+(\d+) kB$", status, re.MULTILINE)
+    return int(found) << 10
 
 
 @contextmanager
@@ -238,8 +238,7 @@ def give_processors(container: Container, cores: float) -> None:
 def near_its_memory_limit(scene: Scene) -> Iterator[None]:
     """Let a process take memory until little is left: what has no end of line is kept whole."""
     container = service(scene, "synapse")
-    limit = measured(scene, "spec_memory_limit", container)
-    wanted = int(limit * NEAR_LIMIT) - measured(scene, "memory_working_set", container)
+    wanted = int(container.attrs["HostConfig"]["Memory"] * NEAR_LIMIT) - resident(container)
     with beside(container, f"({BUSYBOX} head -c {wanted} /dev/zero; {BUSYBOX} sleep 86400) | {BUSYBOX} tail"):
         yield
 
