@@ -181,7 +181,8 @@ def _remove_container(container: Container) -> None:
     # In order where it runs: it may be a homeserver in the middle of a write.
     if container.status == "running":
         container.stop()
-    container.remove(force=True)
+    # With the volumes that have no name: the published Prometheus and Alertmanager declare one each, which nobody uses.
+    container.remove(force=True, v=True)
 
 
 def _unhealthy(client: docker.DockerClient, stack: Stack) -> list[str]:
@@ -200,7 +201,7 @@ def _unhealthy(client: docker.DockerClient, stack: Stack) -> list[str]:
         _remove_container(container)
         for other in engine.containers(client, stack.name):
             if volumes & {each.get("Name") for each in other.attrs["Mounts"]}:
-                other.remove(force=True)
+                other.remove(force=True, v=True)
         for volume in volumes:
             client.volumes.get(volume).remove()
         removed.append(f"Removed the container {container.name}, which was not healthy, with its config.")

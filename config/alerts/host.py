@@ -114,7 +114,8 @@ def rules(alerting: AlertSettings) -> Sequence[Rule]:
             name="NotificationsFailing",
             group="meta",
             severity="warning",
-            expr="increase(alertmanager_notifications_failed_total[15m]) > 0",
+            # Alertmanager 0.26 and newer has a series for each reason: one receiver can fail for several of them.
+            expr="sum without (reason) (increase(alertmanager_notifications_failed_total[15m])) > 0",
             needs=("alertmanager",),
             meaning=Text(
                 en="One of the receivers of alerts could not be told.",

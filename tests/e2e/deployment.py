@@ -175,7 +175,7 @@ class Deployment:
     def _clear(self) -> None:
         filters = {"label": f"{LABEL_STACK}={self.stack}"}
         for container in self.containers():
-            container.remove(force=True)
+            container.remove(force=True, v=True)
         for volume in self.client.volumes.list(filters=filters):
             volume.remove()
         for network in self.client.networks.list(filters=filters):

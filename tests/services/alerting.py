@@ -205,7 +205,8 @@ def start_alertmanager(bench: Bench, network: str, config: Settings) -> tuple[Co
     volume = bench.volume(render_files(rendered), ALERTMANAGER)
     container = bench.container(
         "alertmanager",
-        ["alertmanager", *render_command(rendered, "/config", "/tmp")],  # noqa: S108 (in the container)
+        [*render_command(rendered, "/config", "/tmp")],  # noqa: S108 (in the container)
+        entrypoint=["alertmanager"],
         user=f"{ALERTMANAGER}:{ALERTMANAGER}",
         network=network,
         volumes={volume.name: {"bind": "/config", "mode": "ro"}},

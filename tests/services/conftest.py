@@ -97,7 +97,7 @@ class Bench:
     def clear(self) -> None:
         """Remove everything, containers first."""
         for made in reversed(self._made):
-            made.remove(**({"force": True} if isinstance(made, Container) else {}))
+            made.remove(**({"force": True, "v": True} if isinstance(made, Container) else {}))
 
 
 def execute(container: Container, *command: str, **environment: str) -> tuple[int, str]:

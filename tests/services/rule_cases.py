@@ -600,6 +600,16 @@ HOST = (
     ),
     Case(
         rule="NotificationsFailing",
+        what="a receiver could not be told, for two reasons",
+        series={
+            f'alertmanager_notifications_failed_total{{integration="webhook", reason="{reason}"}}': "0+0x10 1+0x40"
+            for reason in ("serverError", "contextDeadlineExceeded")
+        },
+        at="4m",
+        fires=[Firing(labels={"integration": "webhook"})],
+    ),
+    Case(
+        rule="NotificationsFailing",
         what="all were told, but for one long ago",
         series={'alertmanager_notifications_failed_total{integration="webhook"}': "0+0x8 1+0x90"},
         at="20m",

@@ -201,7 +201,8 @@ def test_amtool_accepts_the_config_of_every_kind_of_stack(bench: Bench, receiver
     volume = bench.volume(render_files(config), ALERTMANAGER)
     output = bench.run(
         "alertmanager",
-        ["amtool", "check-config", "/config/alertmanager.yml"],
+        ["check-config", "/config/alertmanager.yml"],
+        entrypoint=["amtool"],
         user=f"{ALERTMANAGER}:{ALERTMANAGER}",
         network_mode="none",
         volumes={volume.name: {"bind": "/config", "mode": "ro"}},

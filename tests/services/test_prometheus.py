@@ -71,7 +71,8 @@ def node(bench: Bench, network: Network) -> Container:
         network,
         "node-exporter",
         node_component.ALIAS,
-        ["node_exporter", *node_command(port, "/textfiles")],
+        [*node_command(port, "/textfiles")],
+        entrypoint=["node_exporter"],
         user=f"{node_component.USER}:{node_component.USER}",
         mem_limit="24m",
         volumes={
@@ -105,7 +106,8 @@ def blackbox(bench: Bench, network: Network, upstream: Container, self_signed: t
         network,
         "blackbox-exporter",
         blackbox_component.ALIAS,
-        ["blackbox_exporter", "--config.file=/config/blackbox.yml", f"--web.listen-address=:{blackbox_component.PORT}"],
+        ["--config.file=/config/blackbox.yml", f"--web.listen-address=:{blackbox_component.PORT}"],
+        entrypoint=["blackbox_exporter"],
         user=f"{user}:{user}",
         mem_limit="24m",
         volumes={volume.name: {"bind": "/config", "mode": "ro"}},
@@ -139,7 +141,8 @@ def prometheus(bench: Bench, network: Network, node: Container, blackbox: Contai
         network,
         "prometheus",
         prometheus_component.ALIAS,
-        ["prometheus", *render_command(config, "/config", "/tmp")],  # noqa: S108 (in the container)
+        [*render_command(config, "/config", "/tmp")],  # noqa: S108 (in the container)
+        entrypoint=["prometheus"],
         user=f"{user}:{user}",
         mem_limit="96m",
         volumes={volume.name: {"bind": "/config", "mode": "ro"}},

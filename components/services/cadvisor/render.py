@@ -13,7 +13,7 @@ groups that a container has made inside its own: rules that join by id would fin
 
 _NOT_MEASURED: Final = (
     "advtcp,app,cpu_topology,cpuLoad,cpuset,disk,hugetlb,memory_numa,network,percpu,perf_event,process,"
-    "referenced_memory,resctrl,sched,tcp,udp"
+    "oom_event,pressure,referenced_memory,resctrl,sched,tcp,udp"
 )
 
 
