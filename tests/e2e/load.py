@@ -6,6 +6,7 @@ import itertools
 import threading
 import time
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,14 +26,17 @@ class Load:
     """What people did, and how much of it failed."""
 
     answered: int = 0
-    failed: int = 0
+    failed: Counter[str] = field(default_factory=Counter)
+    """By status code, or by what went wrong."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def count(self, *, answered: bool) -> None:
-        """Count one request."""
+    def count(self, outcome: str) -> None:
+        """Count one request by its status code, or by what went wrong."""
         with self._lock:
-            self.answered += answered
-            self.failed += not answered
+            if outcome == "200":
+                self.answered += 1
+            else:
+                self.failed[outcome] += 1
 
 
 @contextmanager
@@ -42,7 +46,6 @@ def people(matrix: Matrix, accounts: list[Account], room: str) -> Iterator[Load]
 
     def use(account: Account) -> None:
         session = requests.Session()
-        session.verify = matrix.ca
         session.headers["Authorization"] = f"Bearer {account.access_token}"
         rooms = f"{matrix.url}/_matrix/client/v3/rooms/{parse.quote(room)}"
         reads = itertools.cycle(
@@ -60,10 +63,12 @@ def people(matrix: Matrix, accounts: list[Account], room: str) -> Iterator[Load]
                 method, url = "PUT", f"{rooms}/send/m.room.message/{uuid.uuid4().hex}"
                 body = {"msgtype": "m.text", "body": "hello"}
             try:
-                status = session.request(method, url, json=body, timeout=TIMEOUT_SECONDS).status_code
-            except requests.RequestException:
-                status = 0
-            load.count(answered=status == 200)
+                # Not on the session: a variable of the environment would win over it.
+                answer = session.request(method, url, json=body, verify=matrix.ca, timeout=TIMEOUT_SECONDS)
+            except requests.RequestException as error:
+                load.count(type(error).__name__)
+            else:
+                load.count(str(answer.status_code))
 
     threads = [threading.Thread(target=use, args=[account]) for account in accounts]
     for thread in threads:
