@@ -23,10 +23,15 @@ def trust_files(settings: Settings) -> Mapping[str, str]:
     return {_FILE: certifi.contents() + settings.extra_ca} if settings.extra_ca else {}
 
 
-def edge_authorities(settings: Settings, own_ca: pulumi.Output[str]) -> pulumi.Output[str]:
-    """Return the CAs of which one has signed what Nginx serves: until a public one has, the stack's own."""
+def edge_authorities(settings: Settings, own_ca: pulumi.Output[str]) -> pulumi.Output[str] | None:
+    """Return the CAs of which one has signed what Nginx serves: until a public one has, the stack's own.
+
+    None: a CA for trials signs it, which nobody trusts.
+    """
     if settings.certificates == "self-signed":
         return own_ca
+    if settings.acme.for_trials:
+        return None
     return pulumi.Output.concat(certifi.contents(), settings.extra_ca, own_ca)
 
 

@@ -73,6 +73,11 @@ class AcmeSettings:
         return self.acme_directory == _DIRECTORIES["letsencrypt"]
 
     @property
+    def for_trials(self) -> bool:
+        """Whether nobody trusts what the CA issues."""
+        return self.acme_directory == _DIRECTORIES["staging"]
+
+    @property
     def issuer(self) -> str:
         """What people call the CA."""
         return str(urlsplit(self.acme_directory).hostname)

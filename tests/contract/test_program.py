@@ -192,6 +192,18 @@ def test_nginx_waits_for_the_acme_client_which_has_something_to_serve_first() ->
     assert found.named(CONTAINER, "acme").urn in found.named(CONTAINER, "nginx").dependencies
 
 
+@pytest.mark.parametrize(("directory", "checked"), [("letsencrypt", True), ("staging", False)])
+def test_who_looks_at_the_certificate_trusts_the_public_cas_unless_it_is_for_trials(
+    directory: str, *, checked: bool
+) -> None:
+    keys = {"tier": "2C4G", "monitoring": "full", "acmeDirectory": directory}
+    found = record({**LOCAL, **STACKS["acme-dns"], **keys}, SECRETS)
+    for name in ("blackbox-exporter", "canary"):
+        uploads = found.named(CONTAINER, f"{name}-seed").inputs["uploads"]
+        bundles = [each["content"] for each in uploads if each["file"].endswith("/ca.pem")]
+        assert [each.count("BEGIN CERTIFICATE") > 50 for each in bundles] == [True] * checked, name
+
+
 @pytest.mark.parametrize("level", ["lite", "full"])
 def test_prometheus_asks_the_acme_client_on_the_monitoring_network(level: str) -> None:
     found = record({**LOCAL, **STACKS["acme-http"], "tier": "2C4G", "monitoring": level}, SECRETS)

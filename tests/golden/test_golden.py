@@ -43,17 +43,24 @@ STACKS: Mapping[str, Mapping[str, str]] = {
 }
 
 
+def shortened(text: str) -> str:
+    """Return a text without what is long and not ours; the name of the volume that it goes into follows from it."""
+    if text.startswith("{\n") and '"panels"' in text:
+        return f"[dashboard {json.loads(text)['title']}]"
+    certificates = text.count("-----BEGIN CERTIFICATE-----")
+    return f"[{certificates} certificates]" if certificates > 1 else text
+
+
 def readable(value: Any) -> Any:  # noqa: ANN401 (JSON)
-    """Return a value without what does not belong into a file: secrets, dashboards, whole numbers as floats."""
+    """Return a value without what does not belong into a file: secrets, dashboards, the public CAs, whole floats."""
     if is_sealed(value):
         return "[secret]"
     if isinstance(value, dict):
         return {key: readable(each) for key, each in sorted(value.items())}
     if isinstance(value, list):
         return [readable(each) for each in value]
-    if isinstance(value, str) and value.startswith("{\n") and '"panels"' in value:
-        # The name of the volume that it goes into follows from all of it.
-        return f"[dashboard {json.loads(value)['title']}]"
+    if isinstance(value, str):
+        return shortened(value)
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return value

@@ -159,6 +159,11 @@ def test_a_certificate_that_clients_do_not_accept_is_no_edge(ca: trustme.CA, ca_
         health.edge(address, "localhost", ca_file)
 
 
+def test_a_certificate_for_trials_which_nobody_trusts_is_an_edge(tmp_path: Path) -> None:
+    with edge(trustme.CA(), timedelta(days=30)) as address:
+        assert health.edge(address, "localhost", tmp_path / "ca.pem").works
+
+
 def test_it_is_told_over_http_in_two_lengths() -> None:
     server = program.serve(Record(), made(disk=ILL), port=0)
     try:

@@ -83,6 +83,12 @@ def test_each_probe_asks_with_a_module_of_its_own() -> None:
     assert [group["labels"]["probe"] for group in blackbox["static_configs"]] == [probe.name for probe in asked]
 
 
+def test_a_certificate_of_a_ca_for_trials_is_not_checked() -> None:
+    asked = probes(settings(serverName="example.com", matrixHost="matrix.example.com"), **AT)
+    found = [each["http"].get("tls_config") for each in yaml.safe_load(render_config(asked, ""))["modules"].values()]
+    assert {"server_name": "matrix.example.com", "insecure_skip_verify": True} in found
+
+
 def test_the_edge_is_asked_as_clients_ask_with_the_certificate_checked() -> None:
     asked = probes(settings(serverName="example.com", matrixHost="matrix.example.com"), **AT)
     modules = yaml.safe_load(render_config(asked, "/config/ca.pem"))["modules"]

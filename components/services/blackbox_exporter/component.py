@@ -37,8 +37,8 @@ class BlackboxExporterArgs:
 
     platform: Platform
     probes: Sequence[Probe]
-    ca_pem: pulumi.Output[str]
-    """The CA of Nginx' certificate."""
+    ca_pem: pulumi.Output[str] | None
+    """The CAs that Nginx' certificate is held against; None: it is not."""
 
 
 @final
@@ -54,8 +54,8 @@ class BlackboxExporter(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         platform = args.platform
         files: dict[str, pulumi.Input[str]] = {
-            "blackbox.yml": render_config(args.probes, f"{CONFIG_MOUNT}/ca.pem"),
-            "ca.pem": args.ca_pem,
+            "blackbox.yml": render_config(args.probes, f"{CONFIG_MOUNT}/ca.pem" if args.ca_pem else ""),
+            **({"ca.pem": args.ca_pem} if args.ca_pem else {}),
         }
         seed = Seed(name, SeedArgs(host=platform.host, owner=USER, files=files), child)
         budget = platform.tier.budgets["blackbox-exporter"]

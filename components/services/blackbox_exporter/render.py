@@ -13,7 +13,8 @@ def render_config(probes: Sequence[Probe], ca_file: str) -> str:
 
     Args:
         probes: what is asked.
-        ca_file: path of the CA that the answering certificate is held against; empty: the public ones.
+        ca_file: path of the CA that the answering certificate is held against; empty: none, for
+            one that nobody trusts.
 
     """
     return render("blackbox_exporter", "blackbox.yml", probes=probes, ca_file=ca_file)

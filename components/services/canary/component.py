@@ -45,8 +45,8 @@ class CanaryArgs:
     password: pulumi.Output[str]
     edge: str
     """Host name and port where clients are served, on the edge network."""
-    ca_pem: pulumi.Output[str]
-    """The CA of the certificate there."""
+    ca_pem: pulumi.Output[str] | None
+    """The CAs that the certificate there is held against; None: it is not."""
 
 
 @final
@@ -63,7 +63,7 @@ class Canary(pulumi.ComponentResource):
         data = platform.volumes.homeservers[settings.homeserver]
         files: dict[str, pulumi.Input[str]] = {
             **{f"canary/{file}": program("canary", file) for file in PROGRAM},
-            "ca.pem": args.ca_pem,
+            **({"ca.pem": args.ca_pem} if args.ca_pem else {}),
             "secrets/password": args.password,
             "secrets/registration": args.registration,
         }
@@ -75,7 +75,8 @@ class Canary(pulumi.ComponentResource):
                 image=platform.images["python"],
                 user=USER,
                 budget=platform.tier.budgets["canary"],
-                processes=16,
+                # A handful of its own; the limit counts those of all stacks of one machine.
+                processes=64,
                 entrypoint=["python3"],
                 command=["-u", "-m", "canary.canary"],
                 environment={
