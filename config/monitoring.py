@@ -11,9 +11,6 @@ from config.tiers import TierName
 MonitoringLevel = Literal["off", "lite", "full"]
 MONITORING_LEVELS: Final[tuple[MonitoringLevel, ...]] = get_args(MonitoringLevel)
 
-FINISHED: Final = False
-"""Until it is True, no stack is monitored unless its config says so."""
-
 LEVEL_OF_TIER: Final[Mapping[TierName, MonitoringLevel]] = MappingProxyType(
     {"1C1G": "lite", "2C4G": "full", "4C8G": "full"}
 )
@@ -22,6 +19,6 @@ LEVEL_OF_TIER: Final[Mapping[TierName, MonitoringLevel]] = MappingProxyType(
 
 def usual_level(texts: Mapping[str, str]) -> MonitoringLevel | None:
     """Return the level of a stack whose config does not say it; None where its tier is not known either."""
-    if not FINISHED:
-        return "off"
-    return next((level for tier, level in LEVEL_OF_TIER.items() if tier == texts.get("tier")), None)
+    level = next((level for tier, level in LEVEL_OF_TIER.items() if tier == texts.get("tier")), None)
+    # On the smallest tier there is no room for both.
+    return "off" if level == "lite" and texts.get("turn") == "true" else level

@@ -41,7 +41,10 @@ from toolchain.places import Places
 STACK = "dev"
 SERVER_NAME = "dev.example.com"
 NAME = "matrix.dev.example.com"
-IMAGES: tuple[ImageName, ...] = ("toolbox", "nginx", "synapse", "redis")
+LEVEL = "lite"
+"""Of the monitoring, on every tier that the tests choose: all of it would be nine more images on the host."""
+WATCHING: tuple[ImageName, ...] = ("prometheus", "alertmanager", "node-exporter", "blackbox-exporter")
+IMAGES: tuple[ImageName, ...] = ("toolbox", "nginx", "synapse", "redis", *WATCHING)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,7 +148,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         mirror = stack.enter_context(registry_with_tls(folder, machine, folder / "server.pem"))
         registry = Registry(host=plain, client=client, hosts={plain})
         stack.callback(registry.clear)
-        rehearsal = replace(rehearsal, changes={"registryMirrors": mirror})
+        rehearsal = replace(rehearsal, changes={"registryMirrors": mirror, "monitoring": LEVEL})
         rehearsal.prepare()
         deployment = rehearsal.deployment()
         stack.callback(deployment.client.close)

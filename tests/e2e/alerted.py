@@ -24,6 +24,8 @@ T = TypeVar("T")
 LOOKS_EVERY = 1.0
 QUIET = {"Watchdog"}
 """What fires while all is well."""
+OF_THE_MACHINE = re.compile(r"Disk.*|disk|HostOOMKill|CPUStealHigh")
+"""Alerts and checks of the machine that runs the tests, where they may be true: other tests exhaust memory wilfully."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -67,8 +67,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def _settings(homeserver: HomeserverName, *, real: bool) -> Mapping[str, str]:
     common = {"subnet": SUBNETS[homeserver], "uploadLimit": "2 MiB"}
     if homeserver == "synapse" and not has_conduit():
-        # The road of a user's first run: nothing is said about images and homeserver, and `make up` decides.
-        return common
+        # The road of a user's first run: nothing is said of images, homeserver and monitoring: `make up` decides.
+        return {**common, "monitoring": "", "prometheusPort": "18090"}
     prefix = {} if real else {"registryPrefix": standin.PREFIX}
     return {**common, **prefix, "homeserver": homeserver, "imageSource": "packages"}
 

@@ -83,7 +83,7 @@ class Deployment:
         self.write_config(self.settings)
 
     def write_config(self, settings: Mapping[str, str]) -> None:
-        """Write the stack's config as a user would, without secrets."""
+        """Write the stack's config as a user would, without secrets; what is empty is left to the program."""
         http, https, federation = self.ports
         keys = {
             "target": "local",
@@ -91,9 +91,11 @@ class Deployment:
             "httpPort": str(http),
             "httpsPort": str(https),
             "federationPort": str(federation),
+            # Tests of something else do not wait for it, nor have a port of Prometheus' own.
+            "monitoring": "off",
             **settings,
         }
-        config = {"config": {f"matrix:{key}": value for key, value in keys.items()}}
+        config = {"config": {f"matrix:{key}": value for key, value in keys.items() if value}}
         self.config_file.write_text(yaml.safe_dump(config))
 
     def make(self, target: str, *, check: bool = True, **variables: str) -> subprocess.CompletedProcess[str]:

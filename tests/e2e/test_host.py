@@ -14,6 +14,20 @@ from tests.e2e.conftest import figure
 from tests.e2e.deployed import Deployed
 from tests.services.conftest import execute
 
+LITE = {"prometheus", "alertmanager", "node-exporter", "blackbox-exporter"}
+"""What watches a stack on the smallest tier."""
+SYSTEM_DISK = "/usr/lib/os-release"
+"""Mounted for its file system."""
+
+
+def monitored(deployed: Deployed) -> bool:
+    """Return whether the stack is monitored: `make up` decides it where the config does not say."""
+    return deployed.deployment.settings.get("monitoring") == ""
+
+
+def service_of(deployed: Deployed, container: Container) -> str:
+    return str(container.name).removeprefix(f"matrix-{deployed.deployment.stack}-")
+
 
 def services(deployed: Deployed) -> list[Container]:
     return [each for each in deployed.deployment.containers() if each.labels[LABEL_ROLE] == "service"]
@@ -21,7 +35,8 @@ def services(deployed: Deployed) -> list[Container]:
 
 def test_every_container_runs_hardened(deployed: Deployed) -> None:
     found = services(deployed)
-    assert {str(each.name).rpartition("-")[2] for each in found} == {deployed.homeserver, "nginx", "redis"}
+    watching = LITE if monitored(deployed) else set()
+    assert {service_of(deployed, each) for each in found} == {deployed.homeserver, "nginx", "redis", *watching}
     for each in found:
         host = each.attrs["HostConfig"]
         assert host["ReadonlyRootfs"] is True, each.name
@@ -30,7 +45,8 @@ def test_every_container_runs_hardened(deployed: Deployed) -> None:
         assert host["SecurityOpt"] == ["no-new-privileges:true"], each.name
         assert not host["Privileged"], each.name
         assert not host["Binds"], f"{each.name} mounts a folder of the machine"
-        assert {mount["Type"] for mount in each.attrs["Mounts"]} == {"volume"}, each.name
+        mounts = {mount["Source"] for mount in each.attrs["Mounts"] if mount["Type"] != "volume"}
+        assert mounts == ({SYSTEM_DISK} if service_of(deployed, each) == "node-exporter" else set()), each.name
         assert host["Memory"] == host["MemorySwap"] > 0, each.name
         assert host["NanoCpus"] > 0, each.name
         assert host["RestartPolicy"]["Name"] == "unless-stopped", each.name
@@ -48,14 +64,17 @@ def test_processes_run_as_the_user_of_their_service_without_any_right(deployed: 
         assert fields["NoNewPrivs"] == "1", each.name
 
 
-def test_only_nginx_is_published_and_only_on_loopback(deployed: Deployed) -> None:
+def test_only_what_people_reach_is_published_and_only_on_loopback(deployed: Deployed) -> None:
     published = {
-        (str(each.name).rpartition("-")[2], binding["HostIp"], int(binding["HostPort"]))
+        (service_of(deployed, each), binding["HostIp"], int(binding["HostPort"]))
         for each in deployed.deployment.containers()
         for bindings in each.ports.values()
         for binding in bindings or ()
     }
-    assert published == {("nginx", "127.0.0.1", port) for port in deployed.deployment.ports}
+    expected = {("nginx", "127.0.0.1", port) for port in deployed.deployment.ports}
+    if monitored(deployed):
+        expected.add(("prometheus", "127.0.0.1", int(deployed.deployment.settings["prometheusPort"])))
+    assert published == expected
 
 
 def test_redis_is_on_the_network_without_a_way_out_and_asks_for_its_password(deployed: Deployed) -> None:

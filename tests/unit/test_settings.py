@@ -281,6 +281,15 @@ def test_grafana_has_secrets_where_it_runs() -> None:
     assert not parse("local", {**full, "imageSource": "packages"}, set(SECRETS)).grafana
 
 
+@pytest.mark.parametrize(
+    ("tier", "turn", "level"),
+    [("1C1G", "false", "lite"), ("1C1G", "true", "off"), ("2C4G", "true", "full"), ("4C8G", "false", "full")],
+)
+def test_a_stack_is_monitored_as_far_as_its_tier_has_room(tier: str, turn: str, level: str) -> None:
+    unsaid = {key: text for key, text in LOCAL.items() if key != "monitoring"}
+    assert parse("local", {**unsaid, **SECRETS, "tier": tier, "turn": turn}, set(SECRETS)).monitoring == level
+
+
 def test_all_of_the_monitoring_is_refused_where_it_does_not_fit() -> None:
     assert problems({**LOCAL, **SECRETS, "tier": "1C1G", "monitoring": "full"}) == ["monitoring"]
     assert settings(tier="2C4G", monitoring="full").monitoring == "full"

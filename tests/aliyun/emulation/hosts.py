@@ -237,6 +237,7 @@ class SystemContainers(Hypervisor):
                 },
                 tmpfs={"/run": "", "/run/lock": "", "/tmp": "exec"},  # noqa: S108 (the guest's)
                 device_cgroup_rules=[f"b {_LOOP_MAJOR}:* rmw"],
+                devices=["/dev/kmsg:/dev/kmsg:r"],
                 stop_signal="SIGRTMIN+3",
                 **self._size(guest.cpus, guest.memory),
             )
