@@ -73,12 +73,14 @@ class Deployment:
         """Environment of the commands."""
         return {**users_environment(), **self.environment}
 
-    def prepare(self) -> None:
+    def prepare(self, *, second_clone: bool = False) -> None:
         """Copy the work tree, what is not committed yet included, and write the stack's config.
 
-        What a killed run left of a stack of that name is removed: `make up` would refuse to go on with its volumes.
+        What a killed run left of a stack of that name is removed: `make up` would refuse to go on with its volumes. Not
+        for a second clone, beside which the stack of the first one runs.
         """
-        self._clear()
+        if not second_clone:
+            self._clear()
         copy_work_tree(self.folder)
         self.write_config(self.settings)
 

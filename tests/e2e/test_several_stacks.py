@@ -15,14 +15,21 @@ from tests.e2e.deployment import Deployment
 SETTINGS = {"homeserver": "conduit", "imageSource": "packages", "registryPrefix": standin.PREFIX, "redis": "false"}
 
 
-def stack(name: str, tmp_path_factory: pytest.TempPathFactory, first_port: int, subnet: str) -> Deployment:
+def stack(
+    name: str,
+    tmp_path_factory: pytest.TempPathFactory,
+    first_port: int,
+    subnet: str,
+    *,
+    second_clone: bool = False,
+) -> Deployment:
     made = Deployment(
         stack=name,
         folder=tmp_path_factory.mktemp(name),
         ports=(first_port, first_port + 1, first_port + 2),
         settings={**SETTINGS, "subnet": subnet},
     )
-    made.prepare()
+    made.prepare(second_clone=second_clone)
     return made
 
 
@@ -73,7 +80,7 @@ def test_another_clone_with_a_stack_of_the_same_name_is_refused_and_touches_noth
 ) -> None:
     one, _ = stacks
     before = one.started_at()
-    clone = stack("one-test", tmp_path_factory, 22380, "10.89.78.0/24")
+    clone = stack("one-test", tmp_path_factory, 22380, "10.89.78.0/24", second_clone=True)
     text = clone.make("up", check=False).stderr
     assert "the network matrix-one-test-edge is there already, and not in this stack's state" in text
     assert "the volume matrix-one-test-conduit-data is there already" in text
