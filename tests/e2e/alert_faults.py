@@ -500,4 +500,4 @@ def silence_row(scene: Scene, silence: Silence) -> str:
             last, repaired = max(0.0, beats[-1] - struck), time.time()
         scene.until(lambda: beats[-1] > repaired, patience, f"{silence.what}: it beats again")
         again = next(each for each in beats if each > repaired) - repaired
-    return f"| {silence.what} | {last:.0f} | {again:.0f} |"
+    return f"| {silence.what} | {f'{last:.0f}' if last else 'none came'} | {again:.0f} |"
