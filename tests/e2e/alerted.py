@@ -104,9 +104,9 @@ class Scene:
 
     @property
     def machines_disk(self) -> str:
-        """The device of the machine's own disk, which may be full whatever the faults do."""
+        """The device of the machine's own disk, which may be full whatever the faults do; empty: not measured yet."""
         found = self.prometheus.get("query", query='node_filesystem_size_bytes{mountpoint="/fs/system"}')["result"]
-        return str(found[0]["metric"]["device"])
+        return str(found[0]["metric"]["device"]) if found else ""
 
 
 @dataclass(frozen=True, kw_only=True)
