@@ -52,6 +52,8 @@ class Scene:
     scale: float
     own_containers: set[str] = field(default_factory=set)
     """Ids of those that the faults start beside the stack."""
+    killed_before: int = -1
+    """How many processes of others had been killed for want of memory when the faults began."""
     given_up: threading.Event = field(default_factory=threading.Event)
 
     def until(self, look: Callable[[], T | None], seconds: float, what: str) -> T:
@@ -106,9 +108,9 @@ class Scene:
 
     @property
     def machines_disk(self) -> str:
-        """The device of the machine's own disk, which may be full whatever the faults do."""
+        """The device of the machine's own disk, which may be full whatever the faults do; empty: not measured yet."""
         found = self.prometheus.get("query", query='node_filesystem_size_bytes{mountpoint="/fs/system"}')["result"]
-        return str(found[0]["metric"]["device"])
+        return str(found[0]["metric"]["device"]) if found else ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -214,15 +216,13 @@ def interruptible(scene: Scene) -> Iterator[None]:
 def nothing_else_told(scene: Scene, accounted_for: Callable[[Message], bool]) -> Iterator[float]:
     """Hold that from one time when all is quiet to the next nobody is told of anything else; gives when that began."""
     wait_until_quiet(scene)
-    began, killed = time.time(), strangers_killed(scene)
+    began, scene.killed_before = time.time(), strangers_killed(scene)
     yield began
     # What clears later than it is kept quiet about would be told by now.
     wait_until_quiet(scene, 10 + MINUTE * scene.scale)
     # That something is over is also said of what fired before, beside what is new of the same name.
     strange = [each for each in scene.inbox.messages if each.at >= began and each.firing and not accounted_for(each)]
-    if strangers_killed(scene) > killed:
-        strange = [each for each in strange if each.name != "HostOOMKill"]
-    told = [str(each) for each in strange if not of_the_machine(scene, each)]
+    told = [str(each) for each in strange if not of_the_machine(scene, each.name, each.labels)]
     assert not told, told
     assert not scene.inbox.forged, "a signature is wrong"
 
@@ -233,9 +233,11 @@ def with_besides(outcome: Outcome, messages: Sequence[Message]) -> Outcome:
     return replace(outcome, besides=tuple(sorted(told)))
 
 
-def of_the_machine(scene: Scene, message: Message) -> bool:
-    """Return whether a message is about the machine that runs the tests, where it may be true."""
-    return message.name == "CPUStealHigh" or message.labels.get("device") == scene.machines_disk
+def of_the_machine(scene: Scene, name: str, labels: Mapping[str, str]) -> bool:
+    """Return whether an alert is about the machine that runs the tests, where it may be true."""
+    if name == "HostOOMKill":
+        return strangers_killed(scene) > scene.killed_before
+    return name == "CPUStealHigh" or labels.get("device") == scene.machines_disk
 
 
 def strangers_killed(scene: Scene) -> int:
@@ -263,11 +265,8 @@ def wait_until_quiet(scene: Scene, quiet_for: float = 0) -> None:
 
 def loud(scene: Scene) -> list[str]:
     """Return the names of alerts that fire or are about to, but for what fires while all is well."""
-    return [
-        str(each["labels"]["alertname"])
-        for each in scene.alerts()
-        if each["labels"]["alertname"] not in QUIET and each["labels"].get("device") != scene.machines_disk
-    ]
+    found = [(str(each["labels"]["alertname"]), each["labels"]) for each in scene.alerts()]
+    return [name for name, labels in found if name not in QUIET and not of_the_machine(scene, name, labels)]
 
 
 @contextmanager
