@@ -17,6 +17,11 @@ from toolchain.places import Places
 
 BALLAST = "ballast"
 HEALTHY_WITHIN = 180.0
+UNMOUNTS = Path("/run/docker/unmount-on-shutdown")
+"""Where it is, a Docker engine that stops unmounts its folder, and with it what tests have mounted below.
+
+It makes the file when it has had to mount its folder over itself, because the root file system is private.
+"""
 _ENVIRONMENT = {**os.environ, "PATH": f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"}
 
 
@@ -73,6 +78,7 @@ def data_on_a_small_disk(deployed: Deployed, file: Path, mebibytes: int) -> Iter
     """Put the homeserver's data on a disk of its own, which lasts until the stack is purged."""
     container = deployed.deployment.container(deployed.homeserver)
     container.stop(timeout=30)
+    UNMOUNTS.unlink(missing_ok=True)
     with small_disk(file, mebibytes, data_of(deployed)):
         container.start()
         deadline = time.monotonic() + HEALTHY_WITHIN

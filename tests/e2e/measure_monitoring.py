@@ -103,7 +103,7 @@ def test_monitoring_is_quiet_under_load_and_what_it_costs(scene: Scene) -> None:
     assert not load.failed
     window = f"[{QUIET_SECONDS}s]"
     assert prometheus.get("query", query=f"min_over_time(up{window}) == 0")["result"] == []
-    assert [each for each in inbox.messages if not of_the_machine(scene, each)] == []
+    assert [each for each in inbox.messages if not of_the_machine(scene, each.name, each.labels)] == []
     assert inbox.beats, "the dead-man's switch heard nothing"
     memory = by_name(prometheus, f"max_over_time(matrix:container_memory_working_set_bytes{window})")
     limits = by_name(prometheus, "matrix:container_spec_memory_limit_bytes")
