@@ -52,6 +52,8 @@ class Scene:
     scale: float
     own_containers: set[str] = field(default_factory=set)
     """Ids of those that the faults start beside the stack."""
+    kernel: KernelLog = field(default_factory=KernelLog)
+    """Kept open: what it has read is counted although the kernel has no room for it any more."""
     killed_before: int = -1
     """How many processes of others had been killed for want of memory when the faults began."""
     given_up: threading.Event = field(default_factory=threading.Event)
@@ -242,10 +244,9 @@ def of_the_machine(scene: Scene, name: str, labels: Mapping[str, str]) -> bool:
 
 def strangers_killed(scene: Scene) -> int:
     """Return how many processes in containers of others the kernel's log says were killed for want of memory."""
-    log = KernelLog()
-    log.read()
+    scene.kernel.read()
     ours = {str(each.id) for each in scene.deployed.deployment.containers()} | scene.own_containers
-    return sum(count for container, count in log.kills.items() if container not in ours)
+    return sum(count for container, count in scene.kernel.kills.items() if container not in ours)
 
 
 def wait_until_quiet(scene: Scene, quiet_for: float = 0) -> None:
