@@ -15,7 +15,7 @@ from config.scraping import SCRAPE_INTERVAL
 from tests.e2e.alerted import Scene, brought_up_with_inbox, of_the_machine
 from tests.e2e.deployed import Deployed
 from tests.e2e.deployment import Deployment
-from tests.e2e.load import Load, people
+from tests.e2e.load import people
 from tests.e2e.matrix import Account
 from tests.e2e.panels import Prometheus
 from tests.recording import ROOT
@@ -39,7 +39,6 @@ TURN_SECONDS = 60
 TURNS = ("off", "full", "full", "off")
 """Each as often first as second: what grows with the data is the same for both."""
 DOCUMENT = ROOT / "docs" / "monitoring.md"
-BEGIN, END = "<!-- cost: written by `make load` -->\n", "<!-- end of cost -->"
 MEBI = 1 << 20
 
 
@@ -94,11 +93,15 @@ def rate(stack: Deployed, accounts: list[Account], room: str) -> float:
     return load.answered / (time.monotonic() - started)
 
 
-def test_monitoring_is_quiet_under_load_and_what_it_costs(scene: Scene) -> None:
-    prometheus, stack, inbox = scene.prometheus, scene.deployed, scene.inbox
-    accounts, room = newcomers(stack)
+@pytest.fixture(scope="module")
+def circle(scene: Scene) -> tuple[list[Account], str]:
+    return newcomers(scene.deployed)
+
+
+def test_nobody_is_told_of_anything_while_people_use_it(scene: Scene, circle: tuple[list[Account], str]) -> None:
+    prometheus, inbox = scene.prometheus, scene.inbox
     all_up(prometheus)
-    with people(stack.matrix, accounts, room) as load:
+    with people(scene.deployed.matrix, *circle) as load:
         time.sleep(QUIET_SECONDS)
     assert not load.failed
     window = f"[{QUIET_SECONDS}s]"
@@ -107,34 +110,33 @@ def test_monitoring_is_quiet_under_load_and_what_it_costs(scene: Scene) -> None:
     assert inbox.beats, "the dead-man's switch heard nothing"
     memory = by_name(prometheus, f"max_over_time(matrix:container_memory_working_set_bytes{window})")
     limits = by_name(prometheus, "matrix:container_spec_memory_limit_bytes")
+    told = (
+        f"{QUIET_SECONDS // 60} minutes in which {PEOPLE} people asked as fast as they were answered ({load.answered} "
+        f"requests, none failed):\n"
+        f"every target was up at each of {QUIET_SECONDS // SCRAPE_INTERVAL} scrapes, and nobody was told of anything; "
+        "the dead-man's switch had its beats.\n"
+    )
+    write("quiet", [told, *memory_table(scene.deployed.deployment.stack, memory, limits)])
+
+
+def test_what_monitoring_costs(scene: Scene, circle: tuple[list[Account], str]) -> None:
+    stack = scene.deployed
     rates: dict[str, list[float]] = {"off": [], "full": []}
     stack.deployment.configure("alerts", "")  # without monitoring there are none
     for level in TURNS:
         stack.deployment.configure("monitoring", level)
         stack.deployment.make("up")
         if level != "off":
-            all_up(prometheus)
-        rates[level].append(rate(stack, accounts, room))
-    write([quiet(load), costs(rates), *memory_table(stack.deployment.stack, memory, limits)])
-
-
-def quiet(load: Load) -> str:
-    return (
-        f"{QUIET_SECONDS // 60} minutes in which {PEOPLE} people asked as fast as they were answered ({load.answered} "
-        f"requests, none failed):\n"
-        f"every target was up at each of {QUIET_SECONDS // SCRAPE_INTERVAL} scrapes, and nobody was told of anything; "
-        "the dead-man's switch had its beats.\n"
-    )
-
-
-def costs(rates: dict[str, list[float]]) -> str:
+            all_up(scene.prometheus)
+        rates[level].append(rate(stack, *circle))
     mean = {level: sum(each) / len(each) for level, each in rates.items()}
-    without, with_it = (", ".join(f"{each:.0f}" for each in rates[level]) for level in ("off", "full"))
-    return (
+    turns = ", ".join(f"{level} {rates[level][TURNS[:index].count(level)]:.0f}" for index, level in enumerate(TURNS))
+    told = (
         f"With monitoring the same people were answered {mean['full'] / mean['off']:.0%} of the requests that they "
         f"were answered without, on the\nsame two cores as they themselves, in turns of {TURN_SECONDS} s "
-        f"(requests a second: {without} without, {with_it} with).\n"
+        f"(requests a second, in this order: {turns})."
     )
+    write("cost", [told])
 
 
 def memory_table(stack: str, memory: dict[str, float], limits: dict[str, float]) -> Sequence[str]:
@@ -151,8 +153,10 @@ def memory_table(stack: str, memory: dict[str, float], limits: dict[str, float])
     ]
 
 
-def write(lines: Sequence[str]) -> None:
-    """Put the figures in the place of the old ones."""
-    text = DOCUMENT.read_text(encoding="utf-8")
-    begin, end = text.index(BEGIN) + len(BEGIN), text.index(END)
-    DOCUMENT.write_text("\n".join([text[:begin], *lines, "", ""]) + text[end:], encoding="utf-8")
+def write(name: str, lines: Sequence[str]) -> None:
+    """Put figures in the place of the old ones."""
+    begin, end = f"<!-- {name}: written by `make load` -->\n", f"\n<!-- end of {name} -->"
+    before, _, rest = DOCUMENT.read_text(encoding="utf-8").partition(begin)
+    assert rest, f"{DOCUMENT.name} has no {name}"
+    _, _, after = rest.partition(end)
+    DOCUMENT.write_text("\n".join([before + begin, *lines, ""]) + end + after, encoding="utf-8")
