@@ -181,6 +181,8 @@ class Deployment:
         for container in self.containers():
             container.remove(force=True, v=True)
         for volume in self.client.volumes.list(filters=filters):
+            if os.path.ismount(volume.attrs["Mountpoint"]):  # the small disk of a killed run
+                subprocess.run(["umount", "--lazy", volume.attrs["Mountpoint"]], check=True)
             volume.remove()
         for network in self.client.networks.list(filters=filters):
             network.remove()
