@@ -8,6 +8,7 @@ from pathlib import Path
 from docker.models.containers import Container
 
 from components.container import LABEL_ROLE
+from components.services.node_exporter.component import SYSTEM_FILE
 from config.catalogue import project_root, recipe_tag
 from config.homeservers import HOMESERVERS
 from tests.e2e.conftest import figure
@@ -16,8 +17,6 @@ from tests.services.conftest import execute
 
 LITE = {"prometheus", "alertmanager", "node-exporter", "blackbox-exporter"}
 """What watches a stack on the smallest tier."""
-SYSTEM_DISK = "/usr/lib/os-release"
-"""Mounted for its file system."""
 
 
 def monitored(deployed: Deployed) -> bool:
@@ -46,7 +45,7 @@ def test_every_container_runs_hardened(deployed: Deployed) -> None:
         assert not host["Privileged"], each.name
         assert not host["Binds"], f"{each.name} mounts a folder of the machine"
         mounts = {mount["Source"] for mount in each.attrs["Mounts"] if mount["Type"] != "volume"}
-        assert mounts == ({SYSTEM_DISK} if service_of(deployed, each) == "node-exporter" else set()), each.name
+        assert mounts == ({SYSTEM_FILE} if service_of(deployed, each) == "node-exporter" else set()), each.name
         assert host["Memory"] == host["MemorySwap"] > 0, each.name
         assert host["NanoCpus"] > 0, each.name
         assert host["RestartPolicy"]["Name"] == "unless-stopped", each.name
