@@ -49,7 +49,9 @@ def connect(address: str, timeout: int = 60) -> Iterator[docker.DockerClient]:
 
 def containers(client: docker.DockerClient, stack: str) -> list[Container]:
     """Return the containers of a stack, running or not."""
-    return list(client.containers.list(all=True, filters={"label": f"{LABEL_STACK}={stack}"}))
+    # The library asks for each of a list by itself, and a one-shot, or somebody's `docker rm`, may end in between.
+    label = f"{LABEL_STACK}={stack}"
+    return list(client.containers.list(all=True, ignore_removed=True, filters={"label": label}))
 
 
 def health(container: Container) -> str:

@@ -143,7 +143,7 @@ def _volumes(client: docker.DockerClient, stack: Stack, known: set[str], *, own:
 def _containers(client: docker.DockerClient, stack: Stack) -> Iterator[str]:
     # One with our label is left over from a run that failed, and ops/repair.py removes it: had it another clone's, that
     # clone's networks or volumes would have been seen.
-    for container in client.containers.list(all=True):
+    for container in client.containers.list(all=True, ignore_removed=True):
         if LABEL_STACK not in container.labels and _claims(str(container.name), container.labels, stack):
             yield f"the container {container.name} is there already, and not made by this project"
 

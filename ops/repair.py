@@ -237,9 +237,9 @@ def _networks(client: docker.DockerClient, stack: Stack, state: State) -> list[s
     for network in networks:
         if network.id not in known:
             network.reload()
-            for container in network.containers:
+            for container_id in network.attrs.get("Containers") or {}:
                 with contextlib.suppress(APIError):
-                    network.disconnect(container, force=True)
+                    network.disconnect(container_id, force=True)
             network.remove()
             removed.append(f"Removed the network {network.name}, left over from a run that did not end well.")
     return removed

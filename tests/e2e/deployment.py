@@ -156,7 +156,9 @@ class Deployment:
 
     def containers(self) -> list[Container]:
         """Return the stack's containers, one-shots included."""
-        return list(self.client.containers.list(all=True, filters={"label": f"{LABEL_STACK}={self.stack}"}))
+        return list(
+            self.client.containers.list(all=True, ignore_removed=True, filters={"label": f"{LABEL_STACK}={self.stack}"})
+        )
 
     def container(self, service: str) -> Container:
         """Return the container of a service."""

@@ -31,7 +31,7 @@ def may_stop_docker_engine() -> bool:
         return False
     client = docker.from_env()
     try:
-        owners = [each.labels.get(LABEL_STACK, "") for each in client.containers.list(all=True)]
+        owners = [each.labels.get(LABEL_STACK, "") for each in client.containers.list(all=True, ignore_removed=True)]
     finally:
         client.close()
     return all(owner.endswith("-test") for owner in owners)

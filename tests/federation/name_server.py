@@ -36,7 +36,9 @@ def name_server(
     """
     recipe = f"FROM {built(client, 'base')}\nUSER 0:0\nRUN install-packages knot\n"
     client.images.build(fileobj=io.BytesIO(recipe.encode()), tag=_TAG, rm=True)
-    for left in client.containers.list(all=True, filters={"name": f"^/{name}$"}):  # by a killed run
+    for left in client.containers.list(
+        all=True, ignore_removed=True, filters={"name": f"^/{name}$"}
+    ):  # by a killed run
         left.remove(force=True)
     published: Any = [(each, _PORT) for each in addresses]  # the stubs know a list of ports only
     container = client.containers.create(

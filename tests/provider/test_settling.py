@@ -146,7 +146,7 @@ def deployment(request: pytest.FixtureRequest) -> Iterator[Deployment]:
 def remaining(client: docker_sdk.DockerClient, stack: str) -> list[Any]:
     filters: dict[str, Any] = {"label": f"{LABEL_STACK}={stack}"}
     return [
-        *client.containers.list(all=True, filters=filters),
+        *client.containers.list(all=True, ignore_removed=True, filters=filters),
         *client.volumes.list(filters=filters),
         *client.networks.list(filters=filters),
     ]

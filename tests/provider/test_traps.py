@@ -76,7 +76,7 @@ class Lab:
 
     def clear(self) -> None:
         """Remove what is left."""
-        for container in self.client.containers.list(all=True):
+        for container in self.client.containers.list(all=True, ignore_removed=True):
             if container.name in self._made:
                 container.remove(force=True)
 

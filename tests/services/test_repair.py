@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
-from ops import repair
+import pytest
+
+from components.container import LABEL_STACK
+from ops import engine, repair
 from tests.services.conftest import Bench
 
 
@@ -24,3 +28,22 @@ def test_a_volume_that_only_the_image_asks_for_goes_with_its_container_and_one_w
     assert named.name in left
     assert mounted["/unused"] not in left
     bench.client.images.remove(str(image.id))
+
+
+def test_a_container_that_ends_while_it_is_looked_for_is_not_there(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Seen: `docker run --rm` of somebody else ended between the list and the question about each, and so did `make up`.
+    listed = bench.client.api.containers
+
+    def with_one_that_has_gone(**asked: Any) -> Any:  # noqa: ANN401 (the library's list)
+        return [{"Id": "0" * 64}, *listed(**asked)]
+
+    there = bench.client.containers.run(
+        bench.image("toolbox"), ["busybox", "sleep", "3600"], detach=True, labels={LABEL_STACK: "listed-test"}
+    )
+    monkeypatch.setattr(bench.client.api, "containers", with_one_that_has_gone)
+    try:
+        assert [each.id for each in engine.containers(bench.client, "listed-test")] == [there.id]
+    finally:
+        there.remove(force=True)

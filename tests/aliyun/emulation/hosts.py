@@ -432,7 +432,7 @@ class SystemContainers(Hypervisor):
 def remove_all(state: Path, client: docker.DockerClient, name: str = NAME) -> None:
     """Remove the instances, the bridge and the disks of a hypervisor, also of one that was killed."""
     mine = f"{_LABEL}={name}"
-    for container in client.containers.list(all=True, filters={"label": mine}):
+    for container in client.containers.list(all=True, ignore_removed=True, filters={"label": mine}):
         container.remove(force=True, v=True)
     for network in client.networks.list(filters={"label": mine}):
         network.remove()
