@@ -46,6 +46,7 @@ def main() -> None:
             platform=platform,
             upstream=server.upstream,
             certificate=certificates.files,
+            dashboards_password=secret("dashboardsPassword") if settings.dashboards_over_https else None,
             acme=acme.container if acme else None,
         ),
         platform.options,

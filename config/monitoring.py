@@ -11,6 +11,13 @@ from config.tiers import TierName
 MonitoringLevel = Literal["off", "lite", "full"]
 MONITORING_LEVELS: Final[tuple[MonitoringLevel, ...]] = get_args(MonitoringLevel)
 
+DashboardsWay = Literal["loopback", "https"]
+DASHBOARDS_WAYS: Final[tuple[DashboardsWay, ...]] = get_args(DashboardsWay)
+DASHBOARDS_PATH: Final = "/_dashboards"
+"""Where Nginx has the pages below it, each under its name, on a stack that shows them over HTTPS."""
+DASHBOARDS_USER: Final = "admin"
+"""Whom Nginx asks for the password, and the name of the account that Grafana makes at its first start."""
+
 LEVEL_OF_TIER: Final[Mapping[TierName, MonitoringLevel]] = MappingProxyType(
     {"1C1G": "lite", "2C4G": "full", "4C8G": "full"}
 )

@@ -57,10 +57,13 @@ class SshOutput(TypedDict):
 
 
 class MonitoringOutput(TypedDict):
-    """How much is monitored and where it is looked at, on the loopback interface of the Docker engine's machine."""
+    """How much is monitored and where it is looked at."""
 
     level: str
     ports: Mapping[str, int]
+    """By page, on the loopback interface of the Docker engine's machine."""
+    urls: Mapping[str, str]
+    """By page, where people open it: there, or through Nginx."""
     open: str
     """The command that prints the addresses, and opens a tunnel to a host over ssh."""
 
@@ -184,6 +187,10 @@ def monitoring(settings: Settings) -> MonitoringOutput | Mapping[str, object]:
         "ports": {
             **({"grafana": settings.grafana_port} if settings.grafana else {}),
             "prometheus": settings.prometheus_port,
+        },
+        "urls": {
+            **({"grafana": settings.grafana_url} if settings.grafana else {}),
+            "prometheus": settings.prometheus_url,
         },
         "open": f"make dashboards{_of_stack(settings)}",
     }

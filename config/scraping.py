@@ -47,6 +47,12 @@ LOG_MOUNT: Final = "/log"
 LOG_SOCKET: Final = f"{LOG_MOUNT}/nginx.sock"
 """In the containers of Nginx, which writes a line for each answer, and of mtail, which counts them."""
 
+PROMETHEUS_ALIAS: Final = "prometheus"
+PROMETHEUS_PORT: Final = 9090
+GRAFANA_ALIAS: Final = "grafana"
+GRAFANA_PORT: Final = 3000
+"""Host names and ports of what people look at, where Docker knows them."""
+
 HOMESERVER_ALIAS: Final = "homeserver"
 """Name of the homeserver on the monitoring network, whichever it is."""
 

@@ -23,7 +23,15 @@ from config.cloud import CloudSettings
 from config.errors import ConfigError, Problem, problem
 from config.homeservers import HOMESERVERS, HomeserverName
 from config.keys import TARGETS, Default, Key, Target, field_names, key, key_by_target, keys_of, local_key
-from config.monitoring import LEVEL_OF_TIER, MONITORING_LEVELS, MonitoringLevel, usual_level
+from config.monitoring import (
+    DASHBOARDS_PATH,
+    DASHBOARDS_WAYS,
+    LEVEL_OF_TIER,
+    MONITORING_LEVELS,
+    DashboardsWay,
+    MonitoringLevel,
+    usual_level,
+)
 from config.project import PROJECT
 from config.tiers import TIER_NAMES, TierName
 
@@ -90,6 +98,8 @@ class Settings:
     """Where Prometheus is published, on the loopback interface of the Docker engine's machine only."""
     grafana_port: int = key(parsing.port, "3000")
     """The same of Grafana."""
+    dashboards: DashboardsWay = key(parsing.one_of(*DASHBOARDS_WAYS), "loopback")
+    """Whether Prometheus and Grafana are opened on that interface, or also through Nginx, with a password."""
     delete_protection: bool = key(parsing.boolean, "true")
 
     @property
@@ -117,9 +127,14 @@ class Settings:
         return calls.uris(self.matrix_host, self.calls.turn_port) if self.calls.turn else ()
 
     @property
+    def dashboards_over_https(self) -> bool:
+        """Whether Nginx shows Prometheus and Grafana to who has the password: as set, where there is something."""
+        return _shows_dashboards_over_https({"dashboards": self.dashboards, "monitoring": self.monitoring})
+
+    @property
     def prometheus_url(self) -> str:
-        """Where Prometheus is opened, on the machine of the Docker engine or through a tunnel to it."""
-        return f"http://{LOOPBACK}:{self.prometheus_port}"
+        """Where Prometheus is opened: on the machine of the Docker engine, through a tunnel to it, or through Nginx."""
+        return self._page_url("prometheus", self.prometheus_port)
 
     @property
     def grafana(self) -> bool:
@@ -129,7 +144,12 @@ class Settings:
     @property
     def grafana_url(self) -> str:
         """Where Grafana is opened."""
-        return f"http://{LOOPBACK}:{self.grafana_port}"
+        return self._page_url("grafana", self.grafana_port)
+
+    def _page_url(self, page: str, port: int) -> str:
+        if self.dashboards_over_https:
+            return f"{self.homeserver_url}{DASHBOARDS_PATH}/{page}"
+        return f"http://{LOOPBACK}:{port}"
 
     @property
     def registration_by_token(self) -> bool:
@@ -193,6 +213,10 @@ def _has_grafana(values: Mapping[str, object]) -> bool:
     return values.get("monitoring") == "full" and values.get("imageSource") == "registry"
 
 
+def _shows_dashboards_over_https(values: Mapping[str, object]) -> bool:
+    return values.get("dashboards") == "https" and values.get("monitoring") in {"lite", "full"}
+
+
 def _registers_by_token(values: Mapping[str, object]) -> bool:
     facts = next((facts for name, facts in HOMESERVERS.items() if name == values.get("homeserver")), None)
     return values.get("registration") == "token" and (facts is None or facts.registers_by_token)
@@ -235,6 +259,7 @@ SECRET_KEYS: Final[Mapping[str, SecretKey]] = MappingProxyType(
             placeholder="placeholder:alidns",
         ),
         "acmeBinding": SecretKey(parse=acme.id_and_secret, needed=lambda _: False, placeholder="placeholder:binding"),
+        "dashboardsPassword": SecretKey(parse=parsing.secret, needed=_shows_dashboards_over_https),
         "grafanaAdminPassword": SecretKey(parse=parsing.secret, needed=_has_grafana),
         "grafanaSecretKey": SecretKey(parse=parsing.secret, needed=_has_grafana),
         "dingtalkAddress": SecretKey(

@@ -1,13 +1,16 @@
-"""`make dashboards`: where what was measured is looked at; for a host over ssh, the tunnel that leads there."""
+"""`make dashboards`: where what was measured is looked at; for a host over ssh, the tunnel that leads there.
+
+There is no tunnel where Nginx shows it over HTTPS (setting ``dashboards``).
+"""
 
 from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from components.services.grafana.render import ADMIN
+from config.monitoring import DASHBOARDS_USER
 from config.settings import LOOPBACK
 from ops import command, docker_host, engine
 from ops.docker_host import DockerHost
@@ -18,27 +21,28 @@ _TUNNEL_SECONDS: Final = 30
 
 
 def main() -> None:
-    """Print the addresses; with a host over ssh, keep the tunnel open until Ctrl-C."""
+    """Print the addresses; with a host over ssh, keep the tunnel to them open until Ctrl-C."""
     stack = require(from_arguments("show where what was measured is looked at"))
     outputs = stack.outputs()
     pages = addresses(outputs, stack.name)
-    host = stack.remote_host()
+    about = [*about_password(pages, stack.name), about_grafana(outputs, stack.name)]
+    host = None if about_password(pages, stack.name) else stack.remote_host()
     if host is None:
         show(pages)
-        print(about_grafana(outputs, stack.name))
+        print("\n".join(about))
         return
     docker_host.write_key(host)
-    _tunnel(host, pages, about_grafana(outputs, stack.name))
+    _tunnel(host, pages, outputs["monitoring"]["ports"], about)
 
 
-def addresses(outputs: Mapping[str, Any], stack: str) -> Mapping[str, int]:
-    """Return the port of each page, on the loopback interface of the Docker engine's machine.
+def addresses(outputs: Mapping[str, Any], stack: str) -> Mapping[str, str]:
+    """Return the address of each page.
 
     Raises:
         StepFailed: the stack, as it is deployed, is not monitored.
 
     """
-    pages: Mapping[str, int] = outputs.get("monitoring", {}).get("ports", {})
+    pages: Mapping[str, str] = outputs.get("monitoring", {}).get("urls", {})
     if not pages:
         raise StepFailed(
             step="monitoring",
@@ -49,31 +53,40 @@ def addresses(outputs: Mapping[str, Any], stack: str) -> Mapping[str, int]:
     return pages
 
 
-def show(pages: Mapping[str, int]) -> None:
+def show(pages: Mapping[str, str]) -> None:
     """Print the addresses."""
-    for name, port in pages.items():
-        print(f"{name.capitalize():<12}  http://{LOOPBACK}:{port}", flush=True)
+    for name, url in pages.items():
+        print(f"{name.capitalize():<12}  {url}/", flush=True)
+
+
+def about_password(pages: Mapping[str, str], stack: str) -> list[str]:
+    """Return how to get past Nginx, where it shows the pages."""
+    if not any(url.startswith("https:") for url in pages.values()):
+        return []
+    found = f"pulumi config get dashboardsPassword --stack {stack}"
+    return [f"Nginx asks for the name {DASHBOARDS_USER} and a password: {found}"]
 
 
 def about_grafana(outputs: Mapping[str, Any], stack: str) -> str:
     """Return how to log in to Grafana, or why there is none."""
     if "grafana" in addresses(outputs, stack):
-        return f"Log in to Grafana as {ADMIN}; its password: pulumi config get grafanaAdminPassword --stack {stack}"
+        found = f"pulumi config get grafanaAdminPassword --stack {stack}"
+        return f"Log in to Grafana as {DASHBOARDS_USER}; its password: {found}"
     if outputs["monitoring"]["level"] == "full":
         return "There is no Grafana: it comes from a registry only, and this stack builds its images (imageSource)."
     return "There is no Grafana: it comes with `monitoring: full`."
 
 
-def forwarding(pages: Mapping[str, int]) -> list[str]:
+def forwarding(ports: Mapping[str, int]) -> list[str]:
     """Return ssh's options for a tunnel from this machine's loopback interface to that of the host."""
     options = ["-N", "-o", "ExitOnForwardFailure=yes"]
-    for port in pages.values():
+    for port in ports.values():
         options += ["-L", f"{LOOPBACK}:{port}:{LOOPBACK}:{port}"]
     return options
 
 
-def _tunnel(host: DockerHost, pages: Mapping[str, int], about: str) -> None:
-    taken = [(name, port) for name, port in pages.items() if not engine.is_free(LOOPBACK, port)]
+def _tunnel(host: DockerHost, pages: Mapping[str, str], ports: Mapping[str, int], about: Iterable[str]) -> None:
+    taken = [(name, port) for name, port in ports.items() if not engine.is_free(LOOPBACK, port)]
     if taken:
         name, port = taken[0]
         raise StepFailed(
@@ -83,15 +96,15 @@ def _tunnel(host: DockerHost, pages: Mapping[str, int], about: str) -> None:
             f"pulumi config set {name}Port {port + 1}, and make up",
         )
     process = subprocess.Popen(
-        docker_host.command(host, options=forwarding(pages)),
+        docker_host.command(host, options=forwarding(ports)),
         stdin=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
     )
     try:
-        if _is_open(process, pages):
+        if _is_open(process, ports):
             show(pages)
-            print(about)
+            print("\n".join(about))
             print(f"The tunnel to {host.address} is open until Ctrl-C.", flush=True)
         _, said = process.communicate()
     except KeyboardInterrupt:
@@ -106,11 +119,11 @@ def _tunnel(host: DockerHost, pages: Mapping[str, int], about: str) -> None:
     )
 
 
-def _is_open(process: subprocess.Popen[str], pages: Mapping[str, int]) -> bool:
+def _is_open(process: subprocess.Popen[str], ports: Mapping[str, int]) -> bool:
     """Wait until ssh listens, or has ended."""
     deadline = time.monotonic() + _TUNNEL_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
-        if not any(engine.is_free(LOOPBACK, port) for port in pages.values()):
+        if not any(engine.is_free(LOOPBACK, port) for port in ports.values()):
             return True
         time.sleep(0.2)
     return False

@@ -10,6 +10,7 @@ from typing import Final
 import trustme
 import yaml
 
+from config.catalogue import ImageName
 from config.project import PROJECT
 from config.settings import SECRET_KEYS, Settings, parse
 
@@ -32,6 +33,9 @@ AUTHORITY: Final = trustme.CA().cert_pem.bytes().decode()
 
 LOCAL: Final[Mapping[str, str]] = MappingProxyType({"target": "local", "tier": "1C1G", "monitoring": "off"})
 """A local stack that nothing watches: tests of the monitoring say how much of it they want."""
+
+LITE: Final[tuple[ImageName, ...]] = ("prometheus", "alertmanager", "node-exporter", "blackbox-exporter")
+"""What watches a stack with `monitoring: lite`."""
 
 ALIYUN: Final[Mapping[str, str]] = MappingProxyType(
     {

@@ -36,6 +36,7 @@ from tests.e2e.deployment import Deployment
 from tests.e2e.matrix import Account, Matrix
 from tests.registry.conftest import Registry
 from tests.registry.servers import registry_with_tls, running_registry
+from tests.samples import LITE
 from toolchain.places import Places
 
 STACK = "dev"
@@ -43,8 +44,7 @@ SERVER_NAME = "dev.example.com"
 NAME = "matrix.dev.example.com"
 LEVEL = "lite"
 """Of the monitoring, on every tier that the tests choose: all of it would be nine more images on the host."""
-WATCHING: tuple[ImageName, ...] = ("prometheus", "alertmanager", "node-exporter", "blackbox-exporter")
-IMAGES: tuple[ImageName, ...] = ("toolbox", "nginx", "synapse", "redis", *WATCHING)
+IMAGES: tuple[ImageName, ...] = ("toolbox", "nginx", "synapse", "redis", *LITE)
 
 
 @dataclass(frozen=True, kw_only=True)

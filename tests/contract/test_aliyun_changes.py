@@ -47,6 +47,7 @@ CHANGES: Mapping[str, tuple[str, set[str]]] = {
     "monitoring": ("lite", set()),
     "prometheusPort": ("9091", set()),
     "grafanaPort": ("3001", set()),
+    "dashboards": ("https", set()),
     "deleteProtection": ("false", {"host", "data", "public-address"}),
     "zone": ("cn-hangzhou-j", {"vswitch", "data", "host"}),
     "accountType": ("International", set()),

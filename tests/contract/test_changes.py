@@ -76,6 +76,7 @@ CHANGES: Mapping[str, Change] = {
     # While nothing is monitored.
     "prometheusPort": change("9091"),
     "grafanaPort": change("3001"),
+    "dashboards": change("https"),
     "deleteProtection": change("false"),
 }
 SECRET_CHANGES: Mapping[str, Change] = {
@@ -90,6 +91,7 @@ SECRET_CHANGES: Mapping[str, Change] = {
     "canaryPassword": change(""),
     "alidnsAccessKey": change(""),
     "acmeBinding": change(""),
+    "dashboardsPassword": change(""),
     "grafanaAdminPassword": change(""),
     "grafanaSecretKey": change(""),
 }
@@ -215,6 +217,13 @@ def test_a_changed_secret_of_calls_touches_both_who_share_it(homeserver: str) ->
     config = {**CALLING, "homeserver": homeserver}
     after = record(config, {**SECRETS, "turnSecret": another(SECRETS["turnSecret"])})
     assert touched(record(config, SECRETS), after) == {HOMESERVER, "coturn"}
+
+
+def test_dashboards_over_https_touch_nginx_and_what_it_shows_and_their_password_nginx_alone() -> None:
+    shown = {**ALERTED, "dashboards": "https"}
+    assert touched(alerted(), record(shown, SECRETS)) == {"nginx", "prometheus", "grafana"}
+    after = record(shown, {**SECRETS, "dashboardsPassword": another(SECRETS["dashboardsPassword"])})
+    assert touched(record(shown, SECRETS), after) == {"nginx"}
 
 
 def test_every_setting_is_in_the_tables() -> None:

@@ -24,8 +24,8 @@ T = TypeVar("T")
 LOOKS_EVERY = 1.0
 QUIET = {"Watchdog"}
 """What fires while all is well."""
-OF_THE_MACHINE = re.compile(r"Disk.*|disk|HostOOMKill|CPUStealHigh")
-"""Alerts and checks of the machine that runs the tests, where they may be true: other tests exhaust memory wilfully."""
+CHECKS_OF_THE_MACHINE = re.compile(r"Disk.*|disk|HostOOMKill|CPUStealHigh")
+"""What `make status` says of the machine that runs the tests, where it may be so: others exhaust memory wilfully."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -271,6 +271,20 @@ def loud(scene: Scene) -> list[str]:
     """Return the names of alerts that fire or are about to, but for what fires while all is well."""
     found = [(str(each["labels"]["alertname"]), each["labels"]) for each in scene.alerts()]
     return [name for name, labels in found if name not in QUIET and not of_the_machine(scene, name, labels)]
+
+
+def fully_monitored(port: int, subnet: str, **more: str) -> dict[str, str]:
+    """Return the settings of a stack with Synapse, all of the monitoring, and its Prometheus at this port."""
+    return {
+        "homeserver": "synapse",
+        "imageSource": "packages",
+        "tier": "2C4G",
+        "monitoring": "full",
+        "prometheusPort": str(port),
+        "subnet": subnet,
+        "alerts": "webhook,heartbeat",
+        **more,
+    }
 
 
 @contextmanager

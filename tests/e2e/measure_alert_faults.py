@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from tests.e2e.alert_faults import BATCHES, SILENCES, Silence, row, silence_row
-from tests.e2e.alerted import Scene, brought_up_with_inbox, suffer_together
+from tests.e2e.alerted import Scene, brought_up_with_inbox, fully_monitored, suffer_together
 from tests.e2e.deployment import Deployment
 from tests.e2e.disk import data_on_a_small_disk
 from tests.golden.test_alert_faults_document import write
@@ -31,16 +31,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         stack="alert-faults-test",
         folder=folder,
         ports=(19080, 19443, 19448),
-        settings={
-            "homeserver": "synapse",
-            "imageSource": "packages",
-            "tier": "2C4G",
-            "monitoring": "full",
-            "prometheusPort": str(PROMETHEUS),
-            "subnet": "10.89.94.0/24",
-            "alerts": "webhook,heartbeat",
-            "alertTimeScale": SCALE,
-        },
+        settings=fully_monitored(PROMETHEUS, "10.89.94.0/24", alertTimeScale=SCALE),
     )
     deployment.prepare()
     with (

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from config.scraping import SCRAPE_INTERVAL
-from tests.e2e.alerted import Scene, brought_up_with_inbox, of_the_machine
+from tests.e2e.alerted import Scene, brought_up_with_inbox, fully_monitored, of_the_machine
 from tests.e2e.deployed import Deployed
 from tests.e2e.deployment import Deployment
 from tests.e2e.load import people
@@ -21,15 +21,6 @@ from tests.e2e.panels import Prometheus
 from tests.recording import ROOT
 
 PROMETHEUS = 24590
-SETTINGS = {
-    "homeserver": "synapse",
-    "imageSource": "packages",
-    "tier": "2C4G",
-    "monitoring": "full",
-    "prometheusPort": str(PROMETHEUS),
-    "subnet": "10.89.95.0/24",
-    "alerts": "webhook,heartbeat",
-}
 PEOPLE = 4
 REGISTRATION_SECONDS = 10.0
 """Between two accounts: nobody may guess tokens faster."""
@@ -48,7 +39,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         stack="load-test",
         folder=tmp_path_factory.mktemp("load"),
         ports=(24580, 24543, 24548),
-        settings=SETTINGS,
+        settings=fully_monitored(PROMETHEUS, "10.89.95.0/24"),
     )
     deployment.prepare()
     with brought_up_with_inbox(deployment, PROMETHEUS, "1") as made:

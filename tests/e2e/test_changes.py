@@ -48,6 +48,8 @@ VALUES = {
     "turnPrivateRanges": "10.20.0.0/16",
     "turnSecret": "Another-secret-0123456789",
     "grafanaPort": "25030",
+    "dashboards": "https",
+    "dashboardsPassword": "Another-password-0123456789",
     "bindAddress": "127.0.0.2",
     "httpPort": "25081",
     "federationPort": "25449",

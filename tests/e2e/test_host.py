@@ -13,10 +13,8 @@ from config.catalogue import project_root, recipe_tag
 from config.homeservers import HOMESERVERS
 from tests.e2e.conftest import figure
 from tests.e2e.deployed import Deployed
+from tests.samples import LITE
 from tests.services.conftest import execute
-
-LITE = {"prometheus", "alertmanager", "node-exporter", "blackbox-exporter"}
-"""What watches a stack on the smallest tier."""
 
 
 def monitored(deployed: Deployed) -> bool:
@@ -34,7 +32,7 @@ def services(deployed: Deployed) -> list[Container]:
 
 def test_every_container_runs_hardened(deployed: Deployed) -> None:
     found = services(deployed)
-    watching = LITE if monitored(deployed) else set()
+    watching = LITE if monitored(deployed) else ()
     assert {service_of(deployed, each) for each in found} == {deployed.homeserver, "nginx", "redis", *watching}
     for each in found:
         host = each.attrs["HostConfig"]

@@ -13,7 +13,7 @@ import jsonschema
 import pytest
 import requests
 
-from tests.e2e.alerted import OF_THE_MACHINE
+from tests.e2e.alerted import CHECKS_OF_THE_MACHINE
 from tests.e2e.conftest import Conversation, figure
 from tests.e2e.deployed import Deployed
 from tests.e2e.watch import address_of, outage, watched
@@ -49,7 +49,7 @@ def test_status_says_that_everything_works(homeserver: Deployed) -> None:
     deadline = time.monotonic() + 90  # a monitored stack that has just come up has not looked at everything yet
     while True:
         told = json.loads(homeserver.deployment.make("status", check=False, JSON="1").stdout)["checks"]
-        found = {each["what"]: each["state"] for each in told if not OF_THE_MACHINE.fullmatch(each["what"])}
+        found = {each["what"]: each["state"] for each in told if not CHECKS_OF_THE_MACHINE.fullmatch(each["what"])}
         assert len(found) >= 6
         if set(found.values()) == {"ok"}:
             return

@@ -8,6 +8,7 @@ import re
 import signal
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -16,7 +17,16 @@ from components.container import LABEL_ROLE
 from config.dashboards import dashboard_files
 from ops import engine
 from tests.e2e.alert_faults import MTAIL_STOPPED, REDIS_STOPPED
-from tests.e2e.alerted import OF_THE_MACHINE, QUIET, Scene, brought_up_with_inbox, suffer_together, wait_until_quiet
+from tests.e2e.alerted import (
+    CHECKS_OF_THE_MACHINE,
+    QUIET,
+    Scene,
+    brought_up_with_inbox,
+    fully_monitored,
+    of_the_machine,
+    suffer_together,
+    wait_until_quiet,
+)
 from tests.e2e.deployed import Deployed
 from tests.e2e.deployment import Deployment
 from tests.e2e.panels import Prometheus, empty_panels, unknown_names
@@ -25,16 +35,7 @@ from tests.recording import ROOT
 from tests.samples import settings
 
 PROMETHEUS = 26090
-SETTINGS = {
-    "homeserver": "synapse",
-    "imageSource": "packages",
-    "tier": "2C4G",
-    "monitoring": "full",
-    "prometheusPort": str(PROMETHEUS),
-    "subnet": "10.89.90.0/24",
-    "alerts": "webhook,heartbeat",
-    "alertTimeScale": "0.1",
-}
+SETTINGS = fully_monitored(PROMETHEUS, "10.89.90.0/24", alertTimeScale="0.1", dashboards="https")
 PICTURE_SECONDS = 600
 """How long the time is that `make pictures` draws."""
 JOBS = {"prometheus", "alertmanager", "node", "blackbox", "cadvisor", "nginx", "redis", "homeserver", "canary"}
@@ -149,20 +150,50 @@ def test_the_dashboards_of_conduit_ask_for_what_every_stack_has() -> None:
 def test_only_the_watchdog_fires(scene: Scene) -> None:
     # With shorter durations than are shipped, what was not measured yet when Prometheus started has fired.
     wait_until_quiet(scene)
-    firing = {str(each["labels"]["alertname"]) for each in scene.alerts() if each["state"] == "firing"}
-    assert {each for each in firing if not OF_THE_MACHINE.fullmatch(each)} == QUIET
+    firing = [
+        (str(each["labels"]["alertname"]), each["labels"]) for each in scene.alerts() if each["state"] == "firing"
+    ]
+    assert {name for name, labels in firing if not of_the_machine(scene, name, labels)} == QUIET
     # It has been watching all the time.
     assert scene.deployed.deployment.container("prometheus").attrs["RestartCount"] == 0
 
 
-def test_prometheus_is_reached_on_loopback_only(stack: Deployed) -> None:
+def test_prometheus_is_reached_on_loopback_and_through_nginx_with_the_password_only(stack: Deployed) -> None:
     for each in stack.deployment.containers():
         for port, bindings in (each.ports or {}).items():
             for binding in bindings or ():
                 assert binding["HostIp"] == "127.0.0.1", f"{each.name} {port}"
     printed = stack.deployment.make("dashboards").stdout
-    assert f"http://127.0.0.1:{PROMETHEUS}" in printed
+    page = "/_dashboards/prometheus"
+    assert f"{stack.matrix.url}{page}/" in printed
     assert "There is no Grafana" in printed
+    password = stack.deployment.pulumi("config", "get", "dashboardsPassword").stdout.strip()
+    assert password not in printed
+
+    def status(path: str, password: str, name: str = "admin", base: str = "") -> int:
+        return stack.matrix.ask("GET", path, auth=(name, password), base=base).status_code
+
+    query = f"{page}/api/v1/query?query=up"
+    assert stack.matrix.ask("GET", query).status_code == status(query, "") == status(query, "wrong") == 401
+    assert status(query, password, name="other") == 401
+    assert status(query, password) == 200
+    assert status(f"{page}/", password) == 302, "to the page that it has there"
+    assert status(stack.matrix.ask("GET", f"{page}/", auth=("admin", password)).headers["Location"], password) == 200
+    assert status("/_dashboards/grafana/", password) == status("/_dashboards/", password) == 404
+    # Neither other homeservers nor who comes without TLS.
+    federation = f"https://localhost:{stack.deployment.ports[2]}"
+    assert status(query, password, base=federation) == 404
+    plain = stack.matrix.ask("GET", query, base=f"http://localhost:{stack.deployment.ports[0]}")
+    assert plain.status_code == 301
+
+
+def test_somebody_who_guesses_the_password_is_slowed_down_and_hinders_nobody_else(stack: Deployed) -> None:
+    def guess(number: int) -> int:
+        return stack.matrix.ask("GET", "/_dashboards/prometheus/", auth=("admin", str(number))).status_code
+
+    with ThreadPoolExecutor(8) as guessers:
+        assert set(guessers.map(guess, range(400))) == {401, 429}
+    assert stack.matrix.ask("GET", "/_matrix/client/versions").status_code == 200
 
 
 def test_nothing_of_it_changes_at_the_next_run(stack: Deployed) -> None:
@@ -178,8 +209,8 @@ def test_status_tells_people_and_machines_the_same_with_what_was_measured(stack:
     states = {check["what"]: check["state"] for check in told["checks"]}
     assert told["works"] == ("fail" not in states.values())
     assert {"containers", "health", "measured", "disk", "writes", "certificate"} <= set(states)
-    ours = [what for what in states if not OF_THE_MACHINE.fullmatch(what)]
-    assert [what for what in shown if not OF_THE_MACHINE.fullmatch(what)] == ours
+    ours = [what for what in states if not CHECKS_OF_THE_MACHINE.fullmatch(what)]
+    assert [what for what in shown if not CHECKS_OF_THE_MACHINE.fullmatch(what)] == ours
     assert {what: states[what] for what in ours if states[what] != "ok"} == {}
 
 

@@ -20,7 +20,7 @@ from components.services.node_exporter.render import render_command as node_comm
 from components.services.prometheus import component as prometheus_component
 from components.services.prometheus.render import PrometheusConfig, render_command, render_files
 from config.catalogue import ImageName
-from config.scraping import Probe, ScrapeJob
+from config.scraping import PROMETHEUS_ALIAS, PROMETHEUS_PORT, Probe, ScrapeJob
 from tests.services.conftest import Bench, execute
 
 RULES = """
@@ -118,13 +118,13 @@ def blackbox(bench: Bench, network: Network, upstream: Container, self_signed: t
 def prometheus(bench: Bench, network: Network, node: Container, blackbox: Container) -> Container:
     assert node
     assert blackbox
-    user, port = prometheus_component.USER, prometheus_component.PORT
+    user, port = prometheus_component.USER, PROMETHEUS_PORT
     config = PrometheusConfig(
         port=port,
         url="http://127.0.0.1:9090",
         stack="test",
         jobs=[
-            ScrapeJob(name="prometheus", address=f"{prometheus_component.ALIAS}:{port}"),
+            ScrapeJob(name="prometheus", address=f"{PROMETHEUS_ALIAS}:{port}"),
             ScrapeJob(name="node", address=f"{node_component.ALIAS}:{node_component.PORT}"),
             ScrapeJob(name="redis", address="nobody:1"),
         ],
@@ -140,7 +140,7 @@ def prometheus(bench: Bench, network: Network, node: Container, blackbox: Contai
         bench,
         network,
         "prometheus",
-        prometheus_component.ALIAS,
+        PROMETHEUS_ALIAS,
         [*render_command(config, "/config", "/tmp")],  # noqa: S108 (in the container)
         entrypoint=["prometheus"],
         user=f"{user}:{user}",
@@ -150,7 +150,7 @@ def prometheus(bench: Bench, network: Network, node: Container, blackbox: Contai
 
 
 def query(asker: Container, expression: str) -> list[dict[str, Any]]:
-    address = f"{prometheus_component.ALIAS}:{prometheus_component.PORT}/api/v1/query?query={quote(expression)}"
+    address = f"{PROMETHEUS_ALIAS}:{PROMETHEUS_PORT}/api/v1/query?query={quote(expression)}"
     result: list[dict[str, Any]] = json.loads(metrics(asker, address))["data"]["result"]
     return result
 

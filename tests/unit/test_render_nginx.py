@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 from dataclasses import replace
 
-from components.services.nginx.render import NginxConfig, render_files
+from components.services.nginx.render import PASSWORD_FILE, NginxConfig, password_line, render_files
 
 CONFIG = NginxConfig(
     server_name="example.com",
@@ -77,3 +79,20 @@ def test_the_acme_clients_certificate_is_read_at_each_handshake() -> None:
     assert "/config/tls" not in config
     assert "location ^~ /.well-known/acme-challenge/" in config
     assert "/certificates" not in render_files(CONFIG)["nginx.conf"]
+
+
+def test_dashboards_are_shown_to_who_has_the_password_and_nowhere_else() -> None:
+    assert "_dashboards" not in "".join(render_files(CONFIG).values())
+    files = render_files(replace(CONFIG, dashboards={"prometheus": "prometheus:9090"}))
+    assert "location ^~ /_dashboards/prometheus/ {" in files["nginx.conf"]
+    assert f"auth_basic_user_file /config/{PASSWORD_FILE};" in files["dashboards.conf"]
+
+
+def test_the_password_file_holds_no_password_and_is_the_same_at_the_next_run() -> None:
+    name, _, hashed = password_line("local", "Made-up-password").strip().partition(":{SSHA}")
+    raw = base64.b64decode(hashed)
+    assert name == "admin"
+    # RFC 2307 has {SHA}; with a salt it is the digest of both, and the salt after it.
+    assert raw[:20] == hashlib.sha1(b"Made-up-password" + raw[20:], usedforsecurity=False).digest()
+    assert password_line("local", "Made-up-password") == password_line("local", "Made-up-password")
+    assert password_line("other", "Made-up-password") != password_line("local", "Made-up-password")

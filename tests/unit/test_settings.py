@@ -65,6 +65,7 @@ WRONG_VALUES = {
     "monitoring": ["on", "Full", "true"],
     "prometheusPort": ["0", "x"],
     "grafanaPort": ["0", "x"],
+    "dashboards": ["public", "HTTPS"],
     "deleteProtection": ["off", "FALSE"],
     "alerts": ["slack", "dingtalk;wecom", "dingtalk,dingtalk", "dingtalk,,wecom", "DingTalk"],
     "alertLanguage": ["cn", "zh-CN", "EN"],
@@ -116,6 +117,7 @@ WRONG_SECRETS = {
     "turnSecret": ["short"],
     "alidnsAccessKey": ["LTAI-without-secret", ":secret", "id:", "id :secret"],
     "acmeBinding": ["kid", "kid:", "a:b:c"],
+    "dashboardsPassword": ["short"],
     "grafanaAdminPassword": ["short"],
     "grafanaSecretKey": ["short"],
     "dingtalkAddress": [
@@ -271,6 +273,13 @@ def test_the_port_of_grafana_counts_where_it_runs() -> None:
     same = {**LOCAL, **SECRETS, "tier": "2C4G", "monitoring": "full", "grafanaPort": "9090"}
     assert problems(same) == ["grafanaPort"]
     assert not parse("local", {**same, "imageSource": "packages"}, set(SECRETS)).grafana
+
+
+def test_dashboards_have_a_password_where_nginx_shows_them() -> None:
+    texts = {key: text for key, text in {**LOCAL, **SECRETS}.items() if key != "dashboardsPassword"}
+    assert problems({**texts, "monitoring": "lite", "dashboards": "https"}) == ["dashboardsPassword"]
+    parse("local", {**texts, "monitoring": "lite"}, set(SECRETS))
+    assert not parse("local", {**texts, "dashboards": "https"}, set(SECRETS)).dashboards_over_https
 
 
 def test_grafana_has_secrets_where_it_runs() -> None:

@@ -1,4 +1,4 @@
-"""Grafana: shows what Prometheus has measured. People reach it on loopback only, with a password."""
+"""Grafana: shows what Prometheus has measured. People reach it on loopback, or through Nginx, with a password."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ from components.services.grafana.render import (
     render_files,
 )
 from config.dashboards import dashboard_files
+from config.scraping import GRAFANA_ALIAS, GRAFANA_PORT
 from config.settings import LOOPBACK
 
 USER: Final = 2330
-PORT: Final = 3000
 
 
 @final
@@ -63,7 +63,10 @@ class Grafana(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         platform, settings = args.platform, args.platform.settings
         config = GrafanaConfig(
-            port=PORT, url=settings.grafana_url, prometheus=args.prometheus, dashboards=dashboard_files(settings)
+            port=GRAFANA_PORT,
+            url=settings.grafana_url,
+            prometheus=args.prometheus,
+            dashboards=dashboard_files(settings),
         )
         # Accounts and sessions, in one SQLite file.
         database = docker.Volume(
@@ -104,10 +107,13 @@ class Grafana(pulumi.ComponentResource):
                 networks=[
                     NetworkAttachment(network=platform.networks.monitoring.name),
                     # An internal network publishes no port, not even on loopback.
-                    NetworkAttachment(network=platform.networks.operators.name),
+                    NetworkAttachment(
+                        network=platform.networks.operators.name,
+                        aliases=(GRAFANA_ALIAS,) if settings.dashboards_over_https else (),
+                    ),
                 ],
-                ports=[PublishedPort(internal=PORT, external=settings.grafana_port, address=LOOPBACK)],
-                health=http_probe(PORT, "/api/health"),
+                ports=[PublishedPort(internal=GRAFANA_PORT, external=settings.grafana_port, address=LOOPBACK)],
+                health=http_probe(GRAFANA_PORT, "/api/health"),
             ),
             child,
             wait_timeout=after(seed.one_shot, platform.probe.one_shot, seconds=180),

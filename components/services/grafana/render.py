@@ -8,10 +8,9 @@ from typing import Final, final
 
 from components.templates import render
 from config.dashboards import DATASOURCE
+from config.monitoring import DASHBOARDS_USER
 from config.scraping import SCRAPE_INTERVAL
 
-ADMIN: Final = "admin"
-"""Name of the account that Grafana makes at its first start."""
 ADMIN_PASSWORD_FILE: Final = "admin-password"  # noqa: S105 (a name)
 SECRET_KEY_FILE: Final = "secret-key"  # noqa: S105
 """Two secrets: their files in the config volume."""
@@ -42,7 +41,7 @@ def render_files(config: GrafanaConfig, config_folder: str) -> Mapping[str, str]
             "grafana.ini",
             port=config.port,
             url=config.url,
-            admin=ADMIN,
+            admin=DASHBOARDS_USER,
             admin_password=f"{config_folder}/{ADMIN_PASSWORD_FILE}",
             secret_key=f"{config_folder}/{SECRET_KEY_FILE}",
             home=f"{config_folder}/{DASHBOARDS}/overview.json",

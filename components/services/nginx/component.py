@@ -23,9 +23,23 @@ from components.container import (
 )
 from components.platform import Platform
 from components.seed import Seed, SeedArgs
-from components.services.nginx.render import CERTIFICATES_MOUNT, NginxConfig, render_files
+from components.services.nginx.render import (
+    CERTIFICATES_MOUNT,
+    PASSWORD_FILE,
+    NginxConfig,
+    password_line,
+    render_files,
+)
 from config.outputs import well_known
-from config.scraping import CANARY_PORT, LOG_MOUNT, LOG_SOCKET
+from config.scraping import (
+    CANARY_PORT,
+    GRAFANA_ALIAS,
+    GRAFANA_PORT,
+    LOG_MOUNT,
+    LOG_SOCKET,
+    PROMETHEUS_ALIAS,
+    PROMETHEUS_PORT,
+)
 
 USER: Final = 2100
 HTTP, HTTPS, FEDERATION, OWN_HEALTH = 8080, 8443, 8448, 8081
@@ -45,6 +59,8 @@ class NginxArgs:
     """Address and port of the homeserver."""
     certificate: Mapping[str, pulumi.Output[str]]
     """Path in the config volume, and text, of certificate and key."""
+    dashboards_password: pulumi.Output[str] | None
+    """What is asked for before the dashboards are shown; None: they are not shown here."""
     acme: docker.Container | None
     """The ACME client, whose certificate is served then, once it is healthy; None: the one in the config volume is."""
 
@@ -79,6 +95,7 @@ class Nginx(pulumi.ComponentResource):
             well_known=well_known(settings),
             canary=f"{platform.addresses.canary}:{CANARY_PORT}" if settings.canary else "",
             log_socket=LOG_SOCKET if self.log else "",
+            dashboards=_dashboards(args),
             issued=args.acme is not None,
         )
         seed = Seed(
@@ -105,7 +122,10 @@ class Nginx(pulumi.ComponentResource):
                     *([Mount(volume=self.log.name, target=LOG_MOUNT)] if self.log else []),
                     *_certificates(args),
                 ],
-                networks=[NetworkAttachment(network=platform.networks.edge.name, aliases=(ALIAS,))],
+                networks=[
+                    NetworkAttachment(network=platform.networks.edge.name, aliases=(ALIAS,)),
+                    *([NetworkAttachment(network=platform.networks.operators.name)] if config.dashboards else []),
+                ],
                 ports=[
                     PublishedPort(internal=internal, external=external, address=settings.bind_address)
                     for internal, external in ports.items()
@@ -129,8 +149,19 @@ class Nginx(pulumi.ComponentResource):
 
 
 def _files(args: NginxArgs) -> Mapping[str, pulumi.Output[str]]:
-    """Return what belongs to the certificate. The ACME client's is not in the config: nor is a key that nobody uses."""
-    return {path: text for path, text in args.certificate.items() if not (args.acme and path.startswith("tls/"))}
+    """Return the files with secrets. The ACME client's are not in the config: nor is a key that nobody uses."""
+    files = {path: text for path, text in args.certificate.items() if not (args.acme and path.startswith("tls/"))}
+    if args.dashboards_password is None:
+        return files
+    stack = args.platform.settings.stack
+    return {**files, PASSWORD_FILE: args.dashboards_password.apply(lambda text: password_line(stack, text))}
+
+
+def _dashboards(args: NginxArgs) -> Mapping[str, str]:
+    if args.dashboards_password is None:
+        return {}
+    grafana = {"grafana": f"{GRAFANA_ALIAS}:{GRAFANA_PORT}"} if args.platform.settings.grafana else {}
+    return {**grafana, "prometheus": f"{PROMETHEUS_ALIAS}:{PROMETHEUS_PORT}"}
 
 
 def _certificates(args: NginxArgs) -> list[Mount]:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Final, final
 
 from components.templates import render
+from config.monitoring import DASHBOARDS_PATH, DASHBOARDS_USER
 from config.outputs import WellKnownOutput
 
 CERTIFICATES_MOUNT: Final = "/certificates"
 """Where the volume of the ACME client is in the container."""
+PASSWORD_FILE: Final = "dashboards-password"  # noqa: S105 (a name)
+"""Name in the config volume of the file with the account that is asked for before the dashboards are shown."""
+_SALT_BYTES: Final = 8
 
 _FILES: Final = (
     "nginx.conf",
@@ -49,6 +55,8 @@ class NginxConfig:
     """Address and port of who knows whether people can write; empty: nobody does."""
     log_socket: str = ""
     """Path of the Unix socket that is told of each answer; empty: none is."""
+    dashboards: Mapping[str, str] = field(default_factory=dict)
+    """Host name and port of the pages that are shown to who runs the stack, by the name they are found under."""
     issued: bool = False
     """Whether the certificate is the ACME client's, and its challenges are served."""
     guesses_per_minute: int = 30
@@ -63,6 +71,8 @@ def render_files(config: NginxConfig) -> Mapping[str, str]:
     values = {
         **asdict(config),
         "certificates": CERTIFICATES_MOUNT,
+        "dashboards_path": DASHBOARDS_PATH,
+        "password_file": PASSWORD_FILE,
         "well_known": sorted(documents),
         "names": " ".join(sorted({config.server_name, config.matrix_host})),
         "https_suffix": "" if config.https_port == https else f":{config.https_port}",
@@ -70,10 +80,22 @@ def render_files(config: NginxConfig) -> Mapping[str, str]:
         "hsts": "." in config.matrix_host,
         "retry_after_ms": 60_000 // config.guesses_per_minute,
     }
-    files = {name: render("nginx", name, **values) for name in _FILES}
+    names = [*_FILES, *(["dashboards.conf"] if config.dashboards else [])]
+    files = {name: render("nginx", name, **values) for name in names}
     return {
         **files,
         "static/index.html": render("nginx", "index.html", **values),
         "static/health.json": '{"status":"ok"}\n',
         **{f".well-known/matrix/{name}": json.dumps(document) for name, document in documents.items()},
     }
+
+
+def password_line(stack: str, password: str) -> str:
+    """Return the password file: one account, with a salted hash (``auth_basic_user_file``, scheme ``{SSHA}``).
+
+    The salt follows from the stack, so that the same password is the same text at the next run. A fast hash is enough
+    for a long password, and a slow one would be reckoned for each request, by the process that serves everybody.
+    """
+    salt = hashlib.sha256(stack.encode()).digest()[:_SALT_BYTES]
+    digest = hashlib.sha1(password.encode() + salt, usedforsecurity=False).digest()
+    return f"{DASHBOARDS_USER}:{{SSHA}}{base64.b64encode(digest + salt).decode()}\n"

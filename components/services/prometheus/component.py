@@ -1,4 +1,7 @@
-"""Prometheus: measures, keeps what was measured, and evaluates the rules. People reach it on loopback only."""
+"""Prometheus: measures, keeps what was measured, and evaluates the rules.
+
+People reach it on loopback, or through Nginx.
+"""
 
 from __future__ import annotations
 
@@ -26,12 +29,10 @@ from components.container import (
 from components.platform import Platform
 from components.seed import Seed, SeedArgs
 from components.services.prometheus.render import PrometheusConfig, render_command, render_files
-from config.scraping import Probe, ScrapeJob
+from config.scraping import PROMETHEUS_ALIAS, PROMETHEUS_PORT, Probe, ScrapeJob
 from config.settings import LOOPBACK
 
 USER: Final = 2300
-PORT: Final = 9090
-ALIAS: Final = "prometheus"
 
 
 @final
@@ -63,9 +64,9 @@ class Prometheus(pulumi.ComponentResource):
         super().__init__("matrix:service:Prometheus", name, {}, opts)
         child = pulumi.ResourceOptions(parent=self)
         platform, settings, tier = args.platform, args.platform.settings, args.platform.tier
-        self.address = f"{ALIAS}:{PORT}"
+        self.address = f"{PROMETHEUS_ALIAS}:{PROMETHEUS_PORT}"
         config = PrometheusConfig(
-            port=PORT,
+            port=PROMETHEUS_PORT,
             url=settings.prometheus_url,
             stack=settings.stack,
             jobs=[ScrapeJob(name="prometheus", address=self.address), *args.jobs],
@@ -105,12 +106,15 @@ class Prometheus(pulumi.ComponentResource):
                     Mount(volume=platform.probe.volume, target=PROBE_MOUNT),
                 ],
                 networks=[
-                    NetworkAttachment(network=platform.networks.monitoring.name, aliases=(ALIAS,)),
+                    NetworkAttachment(network=platform.networks.monitoring.name, aliases=(PROMETHEUS_ALIAS,)),
                     # An internal network publishes no port, not even on loopback.
-                    NetworkAttachment(network=platform.networks.operators.name),
+                    NetworkAttachment(
+                        network=platform.networks.operators.name,
+                        aliases=(PROMETHEUS_ALIAS,) if settings.dashboards_over_https else (),
+                    ),
                 ],
-                ports=[PublishedPort(internal=PORT, external=settings.prometheus_port, address=LOOPBACK)],
-                health=http_probe(PORT, "/-/ready"),
+                ports=[PublishedPort(internal=PROMETHEUS_PORT, external=settings.prometheus_port, address=LOOPBACK)],
+                health=http_probe(PROMETHEUS_PORT, "/-/ready"),
             ),
             child,
             wait_timeout=after(seed.one_shot, platform.probe.one_shot, seconds=120),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import final
+from urllib.parse import urlsplit
 
 from components.templates import render
 from config.scraping import SCRAPE_INTERVAL, Probe, ScrapeJob
@@ -56,6 +57,8 @@ def render_command(config: PrometheusConfig, config_folder: str, data_folder: st
         f"--storage.tsdb.retention.size={config.size}MB",
         f"--web.listen-address=0.0.0.0:{config.port}",
         f"--web.external-url={config.url}",
+        # What is below that is Nginx' matter: on loopback, and for Prometheus itself, everything stays where it is.
+        *(["--web.route-prefix=/"] if urlsplit(config.url).path else []),
         # One question cannot take all memory: the process would be killed, and with it the alerts.
         "--query.max-concurrency=4",
         "--query.max-samples=2000000",
