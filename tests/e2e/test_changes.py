@@ -48,7 +48,6 @@ VALUES = {
     "turnPrivateRanges": "10.20.0.0/16",
     "turnSecret": "Another-secret-0123456789",
     "grafanaPort": "25030",
-    "dashboards": "https",
     "dashboardsPassword": "Another-password-0123456789",
     "bindAddress": "127.0.0.2",
     "httpPort": "25081",
@@ -73,7 +72,7 @@ VALUES = {
 }
 # imageSource and registryPrefix are in tests/registry, homeserver in test_change_homeserver.py, certificates below. A
 # changed synapseRegistrarPassword makes `make up` fail, as the table says. imageOrigins is written by `make up`.
-# A TURN server is in test_calls.py.
+# A TURN server is in test_calls.py, dashboards over HTTPS are in test_monitoring.py.
 ELSEWHERE = {
     "imageSource",
     "registryPrefix",
@@ -82,6 +81,7 @@ ELSEWHERE = {
     "synapseRegistrarPassword",
     "certificates",
     "turn",
+    "dashboards",
 }
 
 
