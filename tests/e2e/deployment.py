@@ -21,6 +21,9 @@ from config.settings import SECRET_KEYS
 from ops.stack import VOLUME_TYPE
 from tests.recording import ROOT
 
+OUTGOING_PORTS = 32768
+"""The first of those that Linux gives to outgoing connections (``net.ipv4.ip_local_port_range``)."""
+
 
 def copy_work_tree(folder: Path) -> None:
     """Copy the project's files, what is not committed yet included."""
@@ -79,6 +82,7 @@ class Deployment:
         What a killed run left of a stack of that name is removed: `make up` would refuse to go on with its volumes. Not
         for a second clone, beside which the stack of the first one runs.
         """
+        assert max(self.ports) < OUTGOING_PORTS, "an outgoing connection may have one of them just then"
         if not second_clone:
             self._clear()
         copy_work_tree(self.folder)

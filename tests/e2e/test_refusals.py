@@ -9,7 +9,7 @@ import pytest
 
 from tests.e2e.deployment import Deployment
 
-PORTS = (48080, 48443, 48448)
+PORTS = (30080, 30443, 30448)
 SETTINGS = {"homeserver": "synapse", "imageSource": "packages", "subnet": "10.89.73.0/24"}
 
 

@@ -25,8 +25,8 @@ from tests.samples import LOCAL, SECRETS
 
 STACKS: Mapping[str, Mapping[str, str]] = {
     "synapse": {"homeserver": "synapse"},
-    "dendrite": {"homeserver": "dendrite", "turn": "true", "turnPort": "38478", "turnPorts": "38480-38483"},
-    "monitored": {"homeserver": "synapse", "tier": "2C4G", "monitoring": "full", "prometheusPort": "39090"},
+    "dendrite": {"homeserver": "dendrite", "turn": "true", "turnPort": "20478", "turnPorts": "20480-20483"},
+    "monitored": {"homeserver": "synapse", "tier": "2C4G", "monitoring": "full", "prometheusPort": "20090"},
     "conduit": {"registryPrefix": standin.PREFIX},
     "acme": {
         "registryPrefix": standin.PREFIX,
@@ -42,7 +42,7 @@ STACKS: Mapping[str, Mapping[str, str]] = {
         "uploadLimit": "1 GiB",
     },
 }
-PORTS = {"httpPort": "38080", "httpsPort": "38443", "federationPort": "38448"}
+PORTS = {"httpPort": "20080", "httpsPort": "20443", "federationPort": "20448"}
 
 
 @dataclass(frozen=True, kw_only=True)

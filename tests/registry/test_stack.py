@@ -16,7 +16,7 @@ from tests.e2e.watch import WRITES, address_of, outage, watched, write_outages
 from tests.registry.conftest import Mirrors, Registry
 
 IMAGES: tuple[ImageName, ...] = ("toolbox", "nginx", "synapse", "redis")
-PORTS = (38180, 38543, 38548)
+PORTS = (20180, 20543, 20548)
 SETTINGS = {"homeserver": "synapse", "imageSource": "registry", "subnet": "10.89.79.0/24"}
 
 
