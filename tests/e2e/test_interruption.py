@@ -125,7 +125,7 @@ def say(matrix: Matrix, account: Account, room: str, number: int) -> str:
         sent = matrix.ask("PUT", path, token=account.access_token, json=body)
     except requests.exceptions.ReadTimeout:
         # Seen once, after the Docker engine was killed, and not understood. As clients do: again, with the same number.
-        print(f"no answer within a minute when saying {words}")
+        figure(f"no answer within a minute when saying {words!r}: said again (seed {SEED})")
         matrix.session.close()
         sent = matrix.ask("PUT", path, token=account.access_token, json=body)
     assert sent.status_code == 200, sent.text
