@@ -19,14 +19,13 @@ from docker.models.containers import Container
 from components.container import PROBE_MOUNT
 from config.alerts import all_rules
 from config.project import PROJECT
-from config.scraping import WRITE_SECONDS
+from config.scraping import PROMETHEUS_PORT, WRITE_SECONDS
 from config.settings import Settings
 from ops import engine
 from ops.check import Check
 
 BUSYBOX: Final = (f"{PROBE_MOUNT}/busybox", "timeout", "5", f"{PROBE_MOUNT}/busybox")
 """What begins a command line in a service's container. Not `wget -T`: with it, Debian's static busybox crashes."""
-_PORT: Final = 9090
 _SERIES: Final = (
     "up",
     "ALERTS",
@@ -62,7 +61,7 @@ class Sample:
 def ask(client: docker.DockerClient, prometheus: Container) -> Sequence[Sample] | None:
     """Return the samples that the checks are made of; None: Prometheus does not answer."""
     query = quote(f'{{__name__=~"{"|".join(_SERIES)}"}}')
-    url = f"http://127.0.0.1:{_PORT}/api/v1/query?query={query}"
+    url = f"http://127.0.0.1:{PROMETHEUS_PORT}/api/v1/query?query={query}"
     try:
         code, output = engine.execute(client, prometheus, [*BUSYBOX, "wget", "-q", "-O", "-", url], "")
         return parse(output) if code == 0 else None
