@@ -139,6 +139,21 @@ def remedy_of_a_full_disk(address: str) -> str:
     )
 
 
+def places(settings: Settings) -> Mapping[str, tuple[str, int]]:
+    """Return the addresses and ports that a stack publishes, by the settings that say them."""
+    wanted = {"httpPort": settings.http_port, "httpsPort": settings.https_port}
+    if settings.federation:
+        wanted["federationPort"] = settings.federation_port
+    if settings.calls.turn:
+        wanted["turnPort"] = settings.calls.turn_port
+    found = {name: (settings.bind_address, port) for name, port in wanted.items()}
+    if settings.monitoring != "off":
+        found["prometheusPort"] = (LOOPBACK, settings.prometheus_port)
+    if settings.grafana:
+        found["grafanaPort"] = (LOOPBACK, settings.grafana_port)
+    return found
+
+
 def check_ports(client: docker.DockerClient, settings: Settings) -> None:
     """Check that the address is this machine's, and that the ports are free, or held by this stack's own Nginx.
 
@@ -159,19 +174,9 @@ def check_ports(client: docker.DockerClient, settings: Settings) -> None:
         for bindings in container.ports.values()
         for binding in bindings or ()
     }
-    wanted = {"httpPort": settings.http_port, "httpsPort": settings.https_port}
-    if settings.federation:
-        wanted["federationPort"] = settings.federation_port
-    if settings.calls.turn:
-        wanted["turnPort"] = settings.calls.turn_port
-    places = {name: (settings.bind_address, port) for name, port in wanted.items()}
-    if settings.monitoring != "off":
-        places["prometheusPort"] = (LOOPBACK, settings.prometheus_port)
-    if settings.grafana:
-        places["grafanaPort"] = (LOOPBACK, settings.grafana_port)
     taken = {
         name: (address, port)
-        for name, (address, port) in places.items()
+        for name, (address, port) in places(settings).items()
         if port not in own and not is_free(address, port)
     }
     if taken:

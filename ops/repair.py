@@ -212,6 +212,8 @@ def _detached(client: docker.DockerClient, stack: Stack, state: State) -> list[s
     """Remove containers that are cut off from a network they were declared with.
 
     Pulumi makes a network anew that was removed by hand; what was in it stays outside, healthy to its own health check.
+    So does what a Docker engine that was killed in the middle of a start believes to run: with a Redis like that,
+    Synapse answers everybody but who says something, and lets them wait.
     """
     networks = {network.id for network in client.networks.list()}
     declared = {
@@ -222,7 +224,12 @@ def _detached(client: docker.DockerClient, stack: Stack, state: State) -> list[s
     removed = []
     for container in engine.containers(client, stack.name):
         attached = container.attrs["NetworkSettings"]["Networks"]
-        there = {name for name, network in attached.items() if network["NetworkID"] in networks}
+        # One that is stopped has no endpoint anywhere, and is started again by what comes next.
+        there = {
+            name
+            for name, network in attached.items()
+            if network["NetworkID"] in networks and (network["EndpointID"] or container.status != "running")
+        }
         if container.labels.get(LABEL_ROLE) == "service" and declared.get(str(container.id), set()) - there:
             _remove_container(container)
             removed.append(f"Removed the container {container.name}, which was cut off from its network.")

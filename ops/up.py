@@ -18,7 +18,18 @@ from config.catalogue import is_built
 from config.endpoints import CLIENT_VERSIONS
 from config.settings import LOCALHOST, LOOPBACK, Settings, parse
 from config.stack_images import images_of, origins_text
-from ops import command, docker_host, engine, host_power, images, metadata_tokens, ownership, pull, server_name
+from ops import (
+    command,
+    docker_host,
+    engine,
+    host_power,
+    images,
+    lost_ports,
+    metadata_tokens,
+    ownership,
+    pull,
+    server_name,
+)
 from ops.certificate import Renewal, renewal
 from ops.repair import alone, repair
 from ops.secrets import make_missing
@@ -91,6 +102,7 @@ def _prepare(stack: Stack, state: State, settings: Settings, address: str) -> No
         engine.check_machine(client, settings)
         ownership.check(client, stack, state, settings)
         if address == settings.docker_host:
+            lost_ports.free(client, stack.name, settings, address)
             engine.check_ports(client, settings)
         _bring_images(stack, settings, address)
         ownership.claim(client, stack)

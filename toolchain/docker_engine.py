@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -31,6 +32,7 @@ _PID_FILES: Final = {
 _SYSTEMD: Final = Path("/run/systemd/system")
 _ANSWER_WITHIN = 5.0  # seconds
 _START_WITHIN = 60.0  # seconds; a cold start takes 2 to 5
+_STOP_WITHIN = 60.0  # seconds; containers have 30 to end
 _TAIL_LINES = 12
 
 
@@ -122,6 +124,42 @@ def provide_engine(places: Places, environ: Mapping[str, str], default: Path = D
     with step("Starting the Docker Engine") as running:
         _start(running, places, address)
         _check_api(ping(address), address)
+
+
+def restart_engine(places: Places, address: str) -> None:
+    """Stop the Docker Engine of this machine in order, as root, and start it again.
+
+    Raises:
+        StepFailed: it does not stop, or does not answer afterwards.
+    """
+    with step("Restarting the Docker Engine") as running:
+        if _SYSTEMD.is_dir():
+            remedy = "Look at `journalctl --unit docker.service`, put right what it says, and run this again."
+            command = ["systemctl", "restart", "docker.service"]
+            running.run(command, log=places.logs / "docker-systemd.log", remedy=remedy)
+            _wait(address, None, None, remedy)
+            return
+        try:
+            number = int(_PID_FILES["dockerd"].read_text(encoding="utf-8"))
+            os.kill(number, signal.SIGTERM)
+        except (OSError, ValueError) as error:
+            raise StepFailed("", f"It cannot be stopped: {error}.", None, "Restart it, and run this again.") from error
+        deadline = time.monotonic() + _STOP_WITHIN
+        while _runs(number):
+            if time.monotonic() > deadline:
+                reason = f"Process {number} does not end within {_STOP_WITHIN:.0f} s."
+                raise StepFailed("", reason, None, "Restart it, and run this again.")
+            time.sleep(0.1)
+        _start(running, places, address)
+
+
+def _runs(number: int) -> bool:
+    """Return whether there is a process of that number; one that nobody has waited for has ended."""
+    try:
+        stat = Path(f"/proc/{number}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
 
 
 def _raise_if_not_ours_to_start(answer: NoAnswer, chosen: str) -> None:

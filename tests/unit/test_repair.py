@@ -8,11 +8,14 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
 import pytest
 
+from components.container import LABEL_ROLE
 from ops import repair
-from ops.stack import State
+from ops.stack import CONTAINER_TYPE, State
 from toolchain.steps import StepFailed, step
 
 
@@ -98,3 +101,34 @@ def test_a_stack_whose_host_is_not_there_yet_is_put_right_too(stack: FakeStack) 
     stack.pending = True
     repair.repair(None, stack)  # type: ignore[arg-type]
     assert stack.asked == [("cancel", "--yes"), ("refresh", "--yes", "--skip-preview", "--clear-pending-creates")]
+
+
+DECLARED = {
+    "type": CONTAINER_TYPE,
+    "id": "c1",
+    "outputs": {"networksAdvanced": [{"name": "edge"}, {"name": "backend"}]},
+}
+
+
+def container(status: str, backend: str) -> Any:  # noqa: ANN401 (a container, as far as it is asked)
+    networks = {"edge": {"NetworkID": "n1", "EndpointID": "e1"}, "backend": {"NetworkID": "n2", "EndpointID": backend}}
+    return mock.Mock(
+        id="c1",
+        status=status,
+        labels={LABEL_ROLE: "service"},
+        attrs={"NetworkSettings": {"Networks": networks}},
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "endpoint", "goes"), [("running", "e2", False), ("running", "", True), ("exited", "", False)]
+)
+def test_a_service_that_runs_without_one_of_its_networks_is_made_anew(
+    stack: FakeStack, status: str, endpoint: str, *, goes: bool
+) -> None:
+    # As the Docker engine told it of a container in whose start it had been killed: running, and only loopback inside.
+    client = mock.Mock()
+    client.networks.list.return_value = [mock.Mock(id="n1"), mock.Mock(id="n2")]
+    client.containers.list.return_value = [container(status, endpoint)]
+    found = repair._detached(client, stack, State(resources=[DECLARED], pending=[]))  # type: ignore[arg-type]
+    assert bool(found) is goes
