@@ -55,8 +55,12 @@ def containers(client: docker.DockerClient, stack: str) -> list[Container]:
 
 
 def health(container: Container) -> str:
-    """Return "healthy", or what it is instead ("unhealthy", "starting", "exited" …)."""
+    """Return "healthy", or what it is instead ("unhealthy", "starting", "exited", "cut off from …")."""
     state = container.attrs["State"]
+    networks = container.attrs.get("NetworkSettings", {}).get("Networks", {})
+    # Its own health check asks from inside; ops/repair.py says how it comes to this.
+    if state["Running"] and not all(network["EndpointID"] for network in networks.values()):
+        return f"cut off from {', '.join(name for name, network in networks.items() if not network['EndpointID'])}"
     return str(state.get("Health", {}).get("Status", state["Status"]) if state["Running"] else state["Status"])
 
 

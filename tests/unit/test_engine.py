@@ -58,6 +58,15 @@ def test_a_stopped_container_is_not_healthy_whatever_its_last_check_said(state: 
     assert engine.health(mock.Mock(attrs={"State": state})) == seen
 
 
+def test_a_container_without_one_of_its_networks_is_not_healthy_whatever_its_check_says() -> None:
+    state = {"Running": True, "Status": "running", "Health": {"Status": "healthy"}}
+    networks = {"edge": {"EndpointID": "e1"}, "backend": {"EndpointID": ""}}
+    attrs = {"State": state, "NetworkSettings": {"Networks": networks}}
+    assert engine.health(mock.Mock(attrs=attrs)) == "cut off from backend"
+    networks["backend"]["EndpointID"] = "e2"
+    assert engine.health(mock.Mock(attrs=attrs)) == "healthy"
+
+
 def test_an_address_that_is_not_this_machines_is_named() -> None:
     client = docker_engine(**{"containers.list.return_value": []})
     with pytest.raises(StepFailed, match=r"203\.0\.113\.9 \(bindAddress\) is no address of this machine"):
