@@ -72,7 +72,8 @@ def _lost(client: docker.DockerClient, wanted: Collection[int]) -> set[int]:
     published = {
         int(binding["HostPort"])
         for container in client.containers.list(ignore_removed=True)
-        for bindings in container.ports.values()
+        # What it was declared with: one whose network was removed by hand shows no port, and holds them.
+        for bindings in (container.attrs["HostConfig"]["PortBindings"] or {}).values()
         for binding in bindings or ()
     }
     return held - published

@@ -19,7 +19,7 @@ PORT = 31443
 
 def engine_with(owner: str, port: int) -> Any:  # noqa: ANN401 (a Docker client, as far as it is asked)
     ports = {"8443/tcp": [{"HostIp": "127.0.0.1", "HostPort": str(port)}]}
-    container = mock.Mock(labels={LABEL_STACK: owner}, ports=ports)
+    container = mock.Mock(labels={LABEL_STACK: owner}, attrs={"HostConfig": {"PortBindings": ports}})
     container.name = "of-somebody"
     return mock.Mock(**{"containers.list.return_value": [container]})
 
