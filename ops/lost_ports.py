@@ -72,7 +72,7 @@ def _lost(client: docker.DockerClient, wanted: Collection[int]) -> set[int]:
     published = {
         int(binding["HostPort"])
         for container in client.containers.list(ignore_removed=True)
-        # What it was declared with: one whose network was removed by hand shows no port, and holds them.
+        # What it was declared with: one that dies again and again holds its ports, and mostly shows none.
         for bindings in (container.attrs["HostConfig"]["PortBindings"] or {}).values()
         for binding in bindings or ()
     }
@@ -80,12 +80,18 @@ def _lost(client: docker.DockerClient, wanted: Collection[int]) -> set[int]:
 
 
 def _forwarded() -> set[int]:
-    """Return the ports that the forwarders of a Docker engine hold, one process each; none where it uses none."""
+    """Return the ports that the forwarders of a Docker engine hold, one process each; none where it uses none.
+
+    Not those in other network namespaces: a Docker engine inside a container has ports of its own.
+    """
     found = set()
-    for folder in Path("/proc").glob("[0-9]*"):
+    here = Path("/proc/self/ns/net")
+    for folder in Path("/proc").glob("[0-9]*") if here.exists() else ():
         try:
+            if (folder / "ns" / "net").readlink() != here.readlink():
+                continue
             words = (folder / "cmdline").read_bytes().decode(errors="replace").split("\0")
-        except OSError:  # it has ended
+        except OSError:  # it has ended, or is another user's
             continue
         if Path(words[0]).name == _PROXY and "-host-port" in words[:-1]:
             port = words[words.index("-host-port") + 1]

@@ -139,27 +139,32 @@ def restart_engine(places: Places, address: str) -> None:
             running.run(command, log=places.logs / "docker-systemd.log", remedy=remedy)
             _wait(address, None, None, remedy)
             return
+        remedy = "Restart it, and run this again."
         try:
             number = int(_PID_FILES["dockerd"].read_text(encoding="utf-8"))
-            os.kill(number, signal.SIGTERM)
         except (OSError, ValueError) as error:
-            raise StepFailed("", f"It cannot be stopped: {error}.", None, "Restart it, and run this again.") from error
+            raise StepFailed("", f"It cannot be found: {error}.", None, remedy) from error
+        # The number may be another program's by now.
+        if not _runs(number, "dockerd"):
+            raise StepFailed("", f"Process {number}, which {_PID_FILES['dockerd']} names, is none.", None, remedy)
+        os.kill(number, signal.SIGTERM)
         deadline = time.monotonic() + _STOP_WITHIN
-        while _runs(number):
+        while _runs(number, "dockerd"):
             if time.monotonic() > deadline:
                 reason = f"Process {number} does not end within {_STOP_WITHIN:.0f} s."
-                raise StepFailed("", reason, None, "Restart it, and run this again.")
+                raise StepFailed("", reason, None, remedy)
             time.sleep(0.1)
         _start(running, places, address)
 
 
-def _runs(number: int) -> bool:
-    """Return whether there is a process of that number; one that nobody has waited for has ended."""
+def _runs(number: int, program: str) -> bool:
+    """Return whether the process of that number is this program, and no zombie of it."""
     try:
         stat = Path(f"/proc/{number}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return False
-    return stat.rpartition(")")[2].split()[0] != "Z"
+    name, _, rest = stat.partition("(")[2].rpartition(")")
+    return name == program and rest.split()[0] != "Z"
 
 
 def _raise_if_not_ours_to_start(answer: NoAnswer, chosen: str) -> None:
@@ -245,11 +250,9 @@ def remove_stale_pid_file(path: Path, program: str) -> None:
     """
     try:
         number = int(path.read_text(encoding="utf-8"))
-        stat = Path(f"/proc/{number}/stat").read_text(encoding="utf-8", errors="replace")
     except (OSError, ValueError):
         return
-    name, _, rest = stat.partition("(")[2].rpartition(")")
-    if name != program or rest.split()[0] == "Z":
+    if Path(f"/proc/{number}").exists() and not _runs(number, program):
         path.unlink(missing_ok=True)
 
 

@@ -120,8 +120,7 @@ def say(matrix: Matrix, account: Account, room: str, number: int) -> str:
     """Say something, and return it once it is acknowledged."""
     path = f"/_matrix/client/v3/rooms/{room}/send/m.room.message/{number}"
     words = f"word {number}"
-    body = {"msgtype": "m.text", "body": words}
-    sent = matrix.ask("PUT", path, token=account.access_token, json=body)
+    sent = matrix.ask("PUT", path, token=account.access_token, json={"msgtype": "m.text", "body": words})
     assert sent.status_code == 200, sent.text
     return words
 

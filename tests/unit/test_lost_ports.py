@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -60,3 +65,21 @@ def test_otherwise_it_is_told_with_the_command(owner: str, address: str) -> None
 def test_a_restart_that_did_not_help_is_told() -> None:
     with pytest.raises(StepFailed, match="container that is gone"):
         free(engine_with("local", 1), [{PORT}, {PORT}, {PORT}])
+
+
+@pytest.mark.parametrize(("inside", "seen"), [((), True), (("unshare", "--net"), False)])
+def test_forwarders_are_those_of_this_machine_not_of_a_docker_engine_inside_a_container(
+    inside: Sequence[str], *, seen: bool
+) -> None:
+    # A program of that name which only waits.
+    waits = [*inside, "bash", "-c", f'exec -a docker-proxy "$0" -c "input()" -host-port {PORT}', sys.executable]
+    with subprocess.Popen(waits, stdin=subprocess.PIPE) as forwarder:
+        try:
+            deadline = time.monotonic() + 10
+            line = Path(f"/proc/{forwarder.pid}/cmdline")
+            while not line.read_bytes().startswith(b"docker-proxy"):
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
+            assert (PORT in lost_ports._forwarded()) is seen
+        finally:
+            forwarder.kill()
