@@ -158,6 +158,21 @@ def places(settings: Settings) -> Mapping[str, tuple[str, int]]:
     return found
 
 
+def published_ports(container: Container) -> set[int]:
+    """Return the ports of its machine that a container has, or was declared with.
+
+    Both: one that dies again and again, or was cut off its network, shows none and keeps those it was declared with;
+    and of one that was declared with no port of the machine's (`docker run -P`) the engine tells only where it put it.
+    """
+    declared = container.attrs["HostConfig"]["PortBindings"] or {}
+    texts = {
+        str(binding["HostPort"])
+        for bindings in (*declared.values(), *(container.ports or {}).values())
+        for binding in bindings or ()
+    }
+    return {int(text) for text in texts if text.isdecimal()}  # "" is "any", "8000-8010" any of these
+
+
 def check_ports(client: docker.DockerClient, settings: Settings) -> None:
     """Check that the address is this machine's, and that the ports are free, or held by this stack's own Nginx.
 
@@ -171,13 +186,8 @@ def check_ports(client: docker.DockerClient, settings: Settings) -> None:
             reason=f"{settings.bind_address} (bindAddress) is no address of this machine",
             remedy="`ip -4 address` lists them: pulumi config set bindAddress 127.0.0.1, or 0.0.0.0 for all",
         )
-    own = {
-        int(binding["HostPort"])
-        for container in containers(client, settings.stack)
-        if container.status == "running"
-        for bindings in container.ports.values()
-        for binding in bindings or ()
-    }
+    running = (each for each in containers(client, settings.stack) if each.status == "running")
+    own = {port for container in running for port in published_ports(container)}
     taken = {
         name: (address, port)
         for name, (address, port) in places(settings).items()

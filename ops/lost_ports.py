@@ -69,13 +69,8 @@ def _lost(client: docker.DockerClient, wanted: Collection[int]) -> set[int]:
     held = _forwarded() & set(wanted)
     if not held:
         return set()
-    published = {
-        int(binding["HostPort"])
-        for container in client.containers.list(ignore_removed=True)
-        # What it was declared with: one that dies again and again holds its ports, and mostly shows none.
-        for bindings in (container.attrs["HostConfig"]["PortBindings"] or {}).values()
-        for binding in bindings or ()
-    }
+    containers = client.containers.list(ignore_removed=True)
+    published = {port for container in containers for port in engine.published_ports(container)}
     return held - published
 
 

@@ -7,7 +7,9 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
+from ops.engine import published_ports
 from tests.e2e.deployment import Deployment
+from tests.services.images import built
 
 PORTS = (30080, 30443, 30448)
 SETTINGS = {"homeserver": "synapse", "imageSource": "packages", "subnet": "10.89.73.0/24"}
@@ -62,6 +64,22 @@ def test_a_port_in_use_is_named_with_its_setting(deployment: Deployment) -> None
     assert f"127.0.0.1:{PORTS[1]} (httpsPort)" in text
     assert "pulumi config set httpsPort" in text
     assert "httpPort)" not in text
+
+
+def test_a_port_of_somebody_elses_container_is_in_use_however_it_was_published(deployment: Deployment) -> None:
+    client = deployment.client
+    # Where the Docker engine pleases, as with `docker run -P`.
+    strange = client.containers.run(
+        built(client, "toolbox"), ["busybox", "sleep", "600"], ports={"8000/tcp": None}, detach=True, user="0"
+    )
+    try:
+        strange.reload()
+        (port,) = published_ports(strange)
+        text = refused(deployment, {"httpsPort": str(port)})
+    finally:
+        strange.remove(force=True)
+    assert f"127.0.0.1:{port} (httpsPort) is in use by another program" in text
+    assert "Traceback" not in text
 
 
 def test_conduit_without_its_image_and_without_a_registry_names_the_alternatives(deployment: Deployment) -> None:

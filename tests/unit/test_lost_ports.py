@@ -22,9 +22,13 @@ ADDRESS = f"unix://{docker_engine.DEFAULT_SOCKET}"
 PORT = 31443
 
 
-def engine_with(owner: str, port: int) -> Any:  # noqa: ANN401 (a Docker client, as far as it is asked)
-    ports = {"8443/tcp": [{"HostIp": "127.0.0.1", "HostPort": str(port)}]}
-    container = mock.Mock(labels={LABEL_STACK: owner}, attrs={"HostConfig": {"PortBindings": ports}})
+def engine_with(owner: str, port: int, *, declared: str | None = None, shown: bool = True) -> Any:  # noqa: ANN401 (a Docker client, as far as it is asked)
+    def at(text: str) -> dict[str, Any]:
+        return {"8443/tcp": [{"HostIp": "127.0.0.1", "HostPort": text}], "8080/tcp": None}
+
+    declaration = {"PortBindings": at(str(port) if declared is None else declared)}
+    container = mock.Mock(labels={LABEL_STACK: owner}, attrs={"HostConfig": declaration})
+    container.ports = at(str(port)) if shown else None
     container.name = "of-somebody"
     return mock.Mock(**{"containers.list.return_value": [container]})
 
@@ -44,6 +48,15 @@ def free(client: Any, held: list[set[int]], address: str = ADDRESS) -> int:  # n
 def test_ports_that_a_running_container_has_or_nobody_are_left_alone() -> None:
     assert free(engine_with("local", PORT), [{PORT}]) == 0
     assert free(engine_with("local", 1), [{2}]) == 0
+
+
+def test_a_container_that_dies_again_and_again_shows_no_ports_and_has_them() -> None:
+    assert free(engine_with("local", PORT, shown=False), [{PORT}]) == 0
+
+
+@pytest.mark.parametrize("anywhere", ["", "31440-31450"])
+def test_a_container_whose_ports_the_engine_chose_has_them(anywhere: str) -> None:
+    assert free(engine_with("other", PORT, declared=anywhere), [{PORT}]) == 0
 
 
 def test_a_container_that_is_just_being_started_is_waited_for() -> None:
