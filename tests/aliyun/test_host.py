@@ -5,9 +5,11 @@ The tests go on where the one before has stopped, from the first boot to another
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import subprocess
+import tarfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +18,7 @@ import docker
 import pytest
 
 from components.aliyun.cloud_init.render import render_files
+from config.catalogue import project_root
 from ops import docker_host
 from tests.aliyun.guests import ADDRESS, CPUS, DISK, NAME, SUBNET, Ground, eventually, ground, key_pair
 from tests.aliyun.scan import open_ports
@@ -266,6 +269,26 @@ def test_power_loss_loses_nothing_that_was_written(with_disk: Ground, slow: str)
     with_disk.wait_for_docker()
     assert with_disk.ask("docker", "ps", "--no-trunc", "--quiet").split() == [slow]
     assert ended(with_disk) == "ended"
+
+
+def test_a_docker_engine_that_systemd_runs_is_restarted_as_make_up_does_it(with_disk: Ground, slow: str) -> None:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        for each in sorted((project_root() / "toolchain").glob("*.py")):
+            archive.add(each, f"toolchain/{each.name}")
+    unpack = docker_host.command(with_disk.host, "tar", "--extract")
+    subprocess.run(unpack, input=packed.getvalue(), check=True, timeout=60)
+    engine = ("systemctl", "show", "--property", "MainPID", "docker.service")
+    before = with_disk.ask(*engine)
+    program = (
+        "import os; from toolchain.docker_engine import restart_engine; from toolchain.places import Places; "
+        'places = Places.of(os.environ); places.make(); restart_engine(places, "unix:///var/run/docker.sock")'
+    )
+    with_disk.ask("sudo", "env", "HOME=/root", "python3", "-c", f"'{program}'")
+    assert with_disk.ask(*engine) != before
+    eventually(
+        "the container is back", lambda: with_disk.ask("docker", "ps", "--no-trunc", "--quiet").split() == [slow]
+    )
 
 
 def test_a_new_system_disk_and_another_size_keep_the_containers(with_disk: Ground, slow: str) -> None:

@@ -252,3 +252,17 @@ def test_the_pid_file_of_a_dockerd_that_is_no_more_does_not_keep_a_new_one_from_
             # Not waited for: a zombie.
             docker_engine.remove_stale_pid_file(file, "dockerd")
         assert not file.exists()
+
+
+@pytest.mark.usefixtures("as_root")
+def test_a_restart_stops_no_other_program_that_has_the_number_of_a_dockerd_by_now(
+    places: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "docker.pid"
+    monkeypatch.setitem(docker_engine._PID_FILES, "dockerd", file)
+    with subprocess.Popen(["/bin/sleep", "30"]) as other:
+        file.write_text(str(other.pid))
+        with pytest.raises(StepFailed, match=f"Process {other.pid}, which .*docker.pid names, is none"):
+            docker_engine.restart_engine(places, f"unix://{tmp_path}/docker.sock")
+        assert other.poll() is None
+        other.kill()
