@@ -31,10 +31,23 @@ class DockerLocation:
 
 
 def docker_location(settings: Settings) -> DockerLocation:
-    """Return where the Docker engine of a stack is; on Aliyun, declare its host."""
+    """Return where the Docker engine of a stack is; on Aliyun, declare its host.
+
+    Raises:
+        pulumi.RunError: the stack is one on Aliyun, and the environment one for local stacks.
+
+    """
     if settings.cloud is None:
         return DockerLocation(host=settings.docker_host)
     # Imported here: the SDK demands its plugin, which a local stack does without.
-    from components.aliyun.cloud import Cloud  # noqa: PLC0415
+    try:
+        from components.aliyun.cloud import Cloud  # noqa: PLC0415
+    except ModuleNotFoundError as missing:
+        if missing.name != "pulumi_alicloud":
+            raise
+        raise pulumi.RunError(
+            f"{settings.stack} is a stack on Aliyun (target), and this shell has the environment of local stacks.\n"
+            f"  do this:  make toolchain STACK={settings.stack} && export MATRIX_ENV=aliyun && . ./activate"
+        ) from missing
 
     return Cloud("cloud", settings).docker

@@ -6,7 +6,7 @@ import secrets
 
 from config.settings import SECRET_KEYS
 from ops import command
-from ops.stack import Stack, from_arguments
+from ops.stack import Stack, from_arguments, missing
 from toolchain.steps import step
 
 
@@ -24,16 +24,19 @@ def new_secret() -> str:
 def make_missing(stack: Stack) -> int:
     """Set the secrets that are missing and that can be made here, and return how many there were."""
     texts, _ = stack.config()
-    missing = [name for name, key in SECRET_KEYS.items() if not texts.get(name) and not key.placeholder]
-    for name in missing:
+    lacking = [name for name, key in SECRET_KEYS.items() if not texts.get(name) and not key.placeholder]
+    for name in lacking:
         stack.set_secret(name, new_secret())
-    return len(missing)
+    return len(lacking)
 
 
 def main() -> None:
-    """Make the secrets that are missing."""
+    """Make the secrets that are missing, and the stack where only its file is there."""
     stack = from_arguments("make the secrets that the stack lacks")
+    if not stack.config_file.exists():
+        raise missing(stack)
     with step("Secrets") as this:
+        stack.select()
         if not make_missing(stack):
             this.reused()
 

@@ -123,6 +123,10 @@ class Stack:
         )
         return result.returncode == 0 and any(each["name"] == self.name for each in json.loads(result.stdout))
 
+    def select(self) -> None:
+        """Let plain Pulumi work on this stack; one that the backend does not know is made."""
+        self.ask("stack", "select", "--create", "--secrets-provider", "passphrase")
+
     def config(self) -> tuple[dict[str, str], set[str]]:
         """Return the texts of the project's keys in the stack's config, decrypted, and which of them are encrypted."""
         shown = json.loads(self.ask("config", "--json", "--show-secrets"))
@@ -255,9 +259,14 @@ def require(stack: Stack) -> Stack:
 
     """
     if not (stack.config_file.exists() and stack.exists()):
-        raise StepFailed(
-            step=f"stack {stack.name}",
-            reason="there is no such stack yet",
-            remedy="make up" if stack.name == LOCAL_STACK else f"make up STACK={stack.name}",
-        )
+        raise missing(stack)
     return stack
+
+
+def missing(stack: Stack) -> StepFailed:
+    """Return what to tell of a stack that is not there."""
+    return StepFailed(
+        step=f"stack {stack.name}",
+        reason="there is no such stack yet",
+        remedy="make up" if stack.name == LOCAL_STACK else f"make up STACK={stack.name}",
+    )

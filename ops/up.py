@@ -141,7 +141,7 @@ def _make_stack(stack: Stack) -> None:
                     remedy=f"write it; {example.name} is one to start from",
                 )
             shutil.copyfile(example, stack.config_file)
-        stack.ask("stack", "select", "--create", "--secrets-provider", "passphrase")
+        stack.select()
         if not make_missing(stack):
             this.reused()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 from collections.abc import Iterator, Mapping
 
@@ -118,7 +119,23 @@ def test_a_plain_pulumi_up_without_the_images_inputs_names_the_command_that_prep
         deployment.make("purge", CONFIRM=deployment.stack)
 
 
-@pytest.mark.parametrize("command", ["status", "outputs", "token", "invite", "preview", "down", "purge"])
+def test_a_plain_preview_of_a_stack_on_aliyun_in_the_environment_of_local_ones_names_the_other(
+    deployment: Deployment,
+) -> None:
+    deployment.write_config(SETTINGS)
+    deployment.make("toolchain")
+    shutil.copyfile(deployment.folder / "Pulumi.dev.yaml", deployment.config_file)
+    deployment.make("secrets")
+    try:
+        result = deployment.pulumi("preview", check=False)
+        assert result.returncode != 0
+        assert "export MATRIX_ENV=aliyun && . ./activate" in result.stdout + result.stderr
+        assert "Traceback" not in result.stdout + result.stderr
+    finally:
+        deployment.pulumi("stack", "rm", "--yes")
+
+
+@pytest.mark.parametrize("command", ["status", "outputs", "token", "invite", "preview", "secrets", "down", "purge"])
 def test_a_stack_that_is_not_there_is_told_in_a_sentence(deployment: Deployment, command: str) -> None:
     result = deployment.make(command, check=False, STACK="nobody")
     assert result.returncode != 0

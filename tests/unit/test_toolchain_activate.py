@@ -91,7 +91,9 @@ def test_the_passphrase_is_made_once_and_for_this_user_only(shell: str, clone: P
 def test_a_missing_toolchain_is_one_line_that_says_what_to_run(shell: str, clone: Path, gone: str) -> None:
     (clone / gone).unlink()
     answer = activated(shell, clone, "echo went on")
-    assert answer.stderr.strip() == "activate: the toolchain is not there yet; run: make toolchain"
+    assert answer.stderr.startswith("activate: the toolchain is not there yet; run: make toolchain (")
+    assert "export MATRIX_ENV=aliyun" in answer.stderr
+    assert answer.stderr.count("\n") == 1
     assert "went on" not in answer.stdout
     assert not (clone / ".state").exists()
 
