@@ -106,6 +106,14 @@ class Stack:
             text=True,
             check=False,
         )
+        if "incorrect passphrase" in result.stderr:
+            raise StepFailed(
+                step=f"stack {self.name}",
+                reason=f"the secrets in {self.config_file.name} are sealed with another passphrase than "
+                f"{STATE_FOLDER.name}/passphrase has",
+                remedy=f"put back the folder {STATE_FOLDER.name} of the work tree that made them; "
+                f'where it is lost, docs/operations.md says what to do ("When `{STATE_FOLDER.name}` is lost")',
+            )
         if result.returncode:
             raise StepFailed(
                 step=f"pulumi {' '.join(arguments[:2])}",

@@ -101,6 +101,11 @@ def test_a_stack_whose_state_was_lost_can_take_its_volumes_over(stacks: tuple[De
     one, _ = stacks
     one.make("down")
     shutil.rmtree(one.folder / ".state")
+    refused = one.make("up", check=False)
+    assert refused.returncode != 0
+    assert f"the secrets in {one.config_file.name} are sealed with another passphrase" in refused.stderr
+    assert "put back the folder .state" in refused.stderr
+    # Without the secrets and their salt.
     one.write_config({**SETTINGS, "subnet": "10.89.76.0/24"})
     refused = one.make("up", check=False)
     assert refused.returncode != 0
