@@ -209,7 +209,8 @@ def beside(container: Container, command: str) -> Iterator[None]:
     try:
         yield
     finally:
-        running = [(process[1], process[-1]) for process in container.top()["Processes"]]
+        # In full: ps cuts lines at the COLUMNS that the Docker engine was started with, if it was in a terminal.
+        running = container.top(ps_args="-ww -eo pid,args")["Processes"]
         ended = [int(number) for number, text in running if text in command or command in text]
         assert ended, f"it had ended by itself: {running}"
         for number in ended:
