@@ -21,6 +21,7 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
     """A stack that is never deployed."""
     made = Deployment(stack="refusals-test", folder=tmp_path_factory.mktemp("refusals"), ports=PORTS, settings=SETTINGS)
     made.prepare()
+    made.make("toolchain")
     try:
         yield made
         assert made.left_in_the_docker_engine() == []
@@ -122,8 +123,6 @@ def test_a_plain_pulumi_up_without_the_images_inputs_names_the_command_that_prep
 def test_a_plain_preview_of_a_stack_on_aliyun_in_the_environment_of_local_ones_names_the_other(
     deployment: Deployment,
 ) -> None:
-    deployment.write_config(SETTINGS)
-    deployment.make("toolchain")
     shutil.copyfile(deployment.folder / "Pulumi.dev.yaml", deployment.config_file)
     deployment.make("secrets")
     try:
