@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from ops.engine import published_ports
 from tests.e2e.deployment import Deployment
 from tests.services.images import built
 
@@ -75,9 +74,8 @@ def test_a_port_of_somebody_elses_container_is_in_use_however_it_was_published(d
         built(client, "toolbox"), ["busybox", "sleep", "600"], ports={"8000/tcp": None}, detach=True, user="0"
     )
     try:
-        strange.reload()
-        (port,) = published_ports(strange)
-        text = refused(deployment, {"httpsPort": str(port)})
+        port = client.api.port(str(strange.id), 8000)[0]["HostPort"]
+        text = refused(deployment, {"httpsPort": port})
     finally:
         strange.remove(force=True)
     assert f"127.0.0.1:{port} (httpsPort) is in use by another program" in text
