@@ -73,7 +73,7 @@ def serving_registry(folder: Path, text: str, address: str, port: int) -> Iterat
     with log.open("wb") as sink:
         process = subprocess.Popen([PROGRAM, "serve", str(config)], stdout=sink, stderr=sink)
     try:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while True:
             with contextlib.suppress(OSError), socket.create_connection((address, port), timeout=1):
                 break

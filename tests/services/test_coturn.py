@@ -33,7 +33,7 @@ def start(bench: Bench, network: Network, name: str, opened: list[IPv4Network]) 
         hostname=name,
         volumes={volume.name: {"bind": "/config", "mode": "ro"}},
     )
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 60
     while execute(container, "turnutils_stunclient", "-p", str(PORT), "127.0.0.1")[0]:
         assert time.monotonic() < deadline, container.logs().decode()
         time.sleep(0.2)

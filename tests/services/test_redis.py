@@ -33,7 +33,7 @@ def redis(bench: Bench) -> Container:
         working_dir="/tmp",  # noqa: S108 (in the container)
         volumes={volume.name: {"bind": "/config", "mode": "ro"}, **_data(bench)},
     )
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 60
     while "PONG" not in ask(container, "ping"):
         assert time.monotonic() < deadline, container.logs().decode()
         time.sleep(0.2)
@@ -83,7 +83,7 @@ def test_what_was_written_survives_a_kill(redis: Container) -> None:
     time.sleep(1.5)
     redis.kill()
     redis.start()
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 60
     while "yes" not in ask(redis, "get", "kept"):
         assert time.monotonic() < deadline, redis.logs().decode()
         time.sleep(0.2)

@@ -88,7 +88,7 @@ def test_forwarders_are_those_of_this_machine_not_of_a_docker_engine_inside_a_co
     waits = [*inside, "bash", "-c", f'exec -a docker-proxy "$0" -c "input()" -host-port {PORT}', sys.executable]
     with subprocess.Popen(waits, stdin=subprocess.PIPE) as forwarder:
         try:
-            deadline = time.monotonic() + 10
+            deadline = time.monotonic() + 30
             line = Path(f"/proc/{forwarder.pid}/cmdline")
             while not line.read_bytes().startswith(b"docker-proxy"):
                 assert time.monotonic() < deadline
