@@ -16,7 +16,8 @@ from components.services.coturn import Coturn, CoturnArgs
 from components.services.nginx import NGINX_URL, NGINX_USER, Nginx, NginxArgs
 from components.services.redis import Redis, RedisArgs
 from components.stack_outputs import StackOutputs, export
-from config.settings import load, secret
+from config.secret_keys import secret
+from config.settings import load
 
 
 def main() -> None:

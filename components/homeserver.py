@@ -9,7 +9,7 @@ from components.services.conduit import Conduit, ConduitArgs
 from components.services.dendrite import Dendrite, DendriteArgs
 from components.services.redis import Redis
 from components.services.synapse import Synapse, SynapseArgs
-from config.settings import secret
+from config.secret_keys import secret
 
 
 def homeserver(

@@ -29,7 +29,7 @@ from config.alerts import render_rules, rule_file
 from config.homeservers import HOMESERVERS
 from config.probes import probes
 from config.scraping import HOMESERVER_ALIAS, ScrapeJob
-from config.settings import secret
+from config.secret_keys import secret
 
 
 @final

@@ -11,7 +11,7 @@ from components.platform import Platform
 from config.catalogue import software_version
 from config.homeservers import HOMESERVERS
 from config.outputs import host_outputs, plain_outputs
-from config.settings import secret
+from config.secret_keys import secret
 from config.stack_images import images_of
 
 

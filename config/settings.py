@@ -6,7 +6,7 @@ Everything is checked before anything is declared, and all that is wrong is repo
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 from types import MappingProxyType
@@ -14,9 +14,9 @@ from typing import Any, Final, Literal, final
 
 import pulumi
 
-from config import acme, alert_parsing, alert_settings, calls, cloud, parsing
+from config import acme, alert_settings, calls, cloud, parsing, secret_keys
 from config.acme import AcmeSettings, CertificateSource
-from config.alert_settings import AlertSettings, Receiver, tells
+from config.alert_settings import AlertSettings
 from config.calls import CallSettings
 from config.catalogue import ImageSource
 from config.cloud import CloudSettings
@@ -129,7 +129,7 @@ class Settings:
     @property
     def dashboards_over_https(self) -> bool:
         """Whether Nginx shows Prometheus and Grafana to who has the password: as set, where there is something."""
-        return _shows_dashboards_over_https({"dashboards": self.dashboards, "monitoring": self.monitoring})
+        return secret_keys.shows_dashboards_over_https({"dashboards": self.dashboards, "monitoring": self.monitoring})
 
     @property
     def prometheus_url(self) -> str:
@@ -139,7 +139,7 @@ class Settings:
     @property
     def grafana(self) -> bool:
         """Whether Grafana is part of the stack: of all that is monitored in full, where images come from a registry."""
-        return _has_grafana({"monitoring": self.monitoring, "imageSource": self.image_source})
+        return secret_keys.has_grafana({"monitoring": self.monitoring, "imageSource": self.image_source})
 
     @property
     def grafana_url(self) -> str:
@@ -154,7 +154,7 @@ class Settings:
     @property
     def registration_by_token(self) -> bool:
         """Whether who has the registration token can make an account: as set, where the homeserver can do it."""
-        return _registers_by_token(self._registration)
+        return secret_keys.registers_by_token(self._registration)
 
     @property
     def _registration(self) -> Mapping[str, object]:
@@ -163,7 +163,7 @@ class Settings:
     @property
     def canary(self) -> bool:
         """Whether an account of the monitoring writes and reads. On Conduit it registers as people do, or not."""
-        return _has_canary({"monitoring": self.monitoring, **self._registration})
+        return secret_keys.has_canary({"monitoring": self.monitoring, **self._registration})
 
     @property
     def certificate_names(self) -> tuple[str, ...]:
@@ -190,114 +190,6 @@ KEYS: Final[Mapping[str, Key]] = MappingProxyType(
         **keys_of(AlertSettings),
         **keys_of(CloudSettings),
     }
-)
-
-_Condition = Callable[[Mapping[str, object]], bool]
-
-
-def _on_synapse(values: Mapping[str, object]) -> bool:
-    return values.get("homeserver") == "synapse"
-
-
-def _on_dendrite(values: Mapping[str, object]) -> bool:
-    return values.get("homeserver") == "dendrite"
-
-
-def _has_canary(values: Mapping[str, object]) -> bool:
-    may_register = values.get("homeserver") != "conduit" or _registers_by_token(values)
-    return values.get("monitoring") == "full" and may_register
-
-
-def _has_grafana(values: Mapping[str, object]) -> bool:
-    # There is no package of it.
-    return values.get("monitoring") == "full" and values.get("imageSource") == "registry"
-
-
-def _shows_dashboards_over_https(values: Mapping[str, object]) -> bool:
-    return values.get("dashboards") == "https" and values.get("monitoring") in {"lite", "full"}
-
-
-def _registers_by_token(values: Mapping[str, object]) -> bool:
-    facts = next((facts for name, facts in HOMESERVERS.items() if name == values.get("homeserver")), None)
-    return values.get("registration") == "token" and (facts is None or facts.registers_by_token)
-
-
-def _tells(receiver: Receiver) -> _Condition:
-    return lambda values: tells(receiver, values)
-
-
-def _logs_in_to_mail_server(values: Mapping[str, object]) -> bool:
-    return tells("smtp", values) and bool(values.get("smtpUser"))
-
-
-@final
-@dataclass(frozen=True, kw_only=True)
-class SecretKey:
-    """One secret key of the config, and for which settings a stack needs it."""
-
-    parse: Callable[[str], str]
-    needed: _Condition
-    placeholder: str = ""
-    """What stands in for it in a preview without secrets. Unless it is empty the secret comes from somebody else, and
-    `make secrets` cannot make it."""
-
-
-SECRET_KEYS: Final[Mapping[str, SecretKey]] = MappingProxyType(
-    {
-        "registrationToken": SecretKey(parse=parsing.registration_token, needed=_registers_by_token),
-        "redisPassword": SecretKey(parse=parsing.secret, needed=lambda values: values.get("redis") is True),
-        "synapseRegistrationSecret": SecretKey(parse=parsing.secret, needed=_on_synapse),
-        "synapseMacaroonSecret": SecretKey(parse=parsing.secret, needed=_on_synapse),
-        "synapseFormSecret": SecretKey(parse=parsing.secret, needed=_on_synapse),
-        "synapseRegistrarPassword": SecretKey(parse=parsing.secret, needed=_on_synapse),
-        "dendriteRegistrationSecret": SecretKey(parse=parsing.secret, needed=_on_dendrite),
-        "turnSecret": SecretKey(parse=parsing.secret, needed=calls.needs_secret),
-        "canaryPassword": SecretKey(parse=parsing.secret, needed=_has_canary),
-        "alidnsAccessKey": SecretKey(
-            parse=acme.id_and_secret,
-            needed=lambda values: values.get("certificates") == "acme-dns",
-            placeholder="placeholder:alidns",
-        ),
-        "acmeBinding": SecretKey(parse=acme.id_and_secret, needed=lambda _: False, placeholder="placeholder:binding"),
-        "dashboardsPassword": SecretKey(parse=parsing.secret, needed=_shows_dashboards_over_https),
-        "grafanaAdminPassword": SecretKey(parse=parsing.secret, needed=_has_grafana),
-        "grafanaSecretKey": SecretKey(parse=parsing.secret, needed=_has_grafana),
-        "dingtalkAddress": SecretKey(
-            parse=alert_parsing.DINGTALK,
-            needed=_tells("dingtalk"),
-            placeholder="https://placeholder.invalid/robot/send?access_token=dingtalk",
-        ),
-        "dingtalkSecret": SecretKey(
-            parse=alert_parsing.signing_secret, needed=_tells("dingtalk"), placeholder="placeholder-dingtalk"
-        ),
-        "wecomAddress": SecretKey(
-            parse=alert_parsing.WECOM,
-            needed=_tells("wecom"),
-            placeholder="https://placeholder.invalid/cgi-bin/webhook/send?key=wecom",
-        ),
-        "feishuAddress": SecretKey(
-            parse=alert_parsing.FEISHU,
-            needed=_tells("feishu"),
-            placeholder="https://placeholder.invalid/open-apis/bot/v2/hook/feishu",
-        ),
-        "feishuSecret": SecretKey(
-            parse=alert_parsing.signing_secret, needed=_tells("feishu"), placeholder="placeholder-feishu"
-        ),
-        "webhookAddress": SecretKey(
-            parse=alert_parsing.any_address,
-            needed=_tells("webhook"),
-            placeholder="https://placeholder.invalid/webhook",
-        ),
-        "webhookSecret": SecretKey(parse=parsing.secret, needed=_tells("webhook")),
-        "heartbeatAddress": SecretKey(
-            parse=alert_parsing.any_address,
-            needed=_tells("heartbeat"),
-            placeholder="https://placeholder.invalid/heartbeat",
-        ),
-        "smtpPassword": SecretKey(
-            parse=alert_parsing.mail_password, needed=_logs_in_to_mail_server, placeholder="placeholder-smtp"
-        ),
-    },
 )
 
 
@@ -345,51 +237,6 @@ def _misplaced(name: str, target: Target, each: Key) -> Problem:
     )
 
 
-def _secret_problems(
-    stack: str, texts: Mapping[str, str], sealed: Collection[str], values: Mapping[str, object]
-) -> list[Problem]:
-    problems = []
-    for name, each in SECRET_KEYS.items():
-        text = texts.get(name, "")
-        full_name = f"{PROJECT}:{name}"
-        if not text:
-            if each.needed(values):
-                problems.append(_missing_secret(stack, name, each))
-            continue
-        if name not in sealed:
-            problems.append(
-                Problem(
-                    key=full_name,
-                    value="(stands in clear in the stack's file)",
-                    expected="an encrypted value",
-                    remedy=f"take it out of the file and out of git's history, then: pulumi config set --secret {name}",
-                )
-            )
-        try:
-            each.parse(text)
-        except parsing.UnacceptableError as error:
-            problems.append(
-                Problem(
-                    key=full_name,
-                    value="(secret, not shown)",
-                    expected=error.expected,
-                    remedy=f"pulumi config set --secret {name}",
-                )
-            )
-    return problems
-
-
-def _missing_secret(stack: str, name: str, each: SecretKey) -> Problem:
-    expected, remedy = "a secret", f"make secrets STACK={stack} (makes it)"
-    if each.placeholder:
-        remedy = f"pulumi config set --secret {name}"
-        try:
-            each.parse("")
-        except parsing.UnacceptableError as error:
-            expected = error.expected
-    return Problem(key=f"{PROJECT}:{name}", value="(not set)", expected=expected, remedy=remedy)
-
-
 _OTHER_PORTS: Final = MappingProxyType(
     {
         "httpPort": "80",
@@ -406,7 +253,7 @@ def _port_problems(values: Mapping[str, object]) -> list[Problem]:
     names = ["httpPort", "httpsPort"] + (["federationPort"] if values.get("federation") is True else [])
     names += ["prometheusPort"] if values.get("monitoring") in {"lite", "full"} else []
     names += ["turnPort"] if values.get("turn") is True else []
-    names += ["grafanaPort"] if _has_grafana(values) else []
+    names += ["grafanaPort"] if secret_keys.has_grafana(values) else []
     problems = []
     for index, name in enumerate(names):
         same = [other for other in names[:index] if other in values and values.get(name) == values[other]]
@@ -425,7 +272,7 @@ def _monitoring_problems(values: Mapping[str, object]) -> list[Problem]:
 
 
 def _unknown_key_problems(names: Collection[str]) -> list[Problem]:
-    known = sorted([*KEYS, *SECRET_KEYS])
+    known = sorted([*KEYS, *secret_keys.SECRET_KEYS])
     return [
         Problem(
             key=f"{PROJECT}:{name}",
@@ -459,7 +306,7 @@ def parse(stack: str, texts: Mapping[str, str], sealed: Collection[str]) -> Sett
     problems += alert_settings.problems(values)
     if target == "aliyun":
         problems += cloud.problems(values)
-    problems += _secret_problems(stack, texts, sealed, values)
+    problems += secret_keys.problems(stack, texts, sealed, values)
     problems += _unknown_key_problems(texts)
     if problems:
         raise ConfigError(stack, problems)
@@ -495,11 +342,3 @@ def load(environment: Mapping[str, str]) -> Settings:
     texts = _own_keys(json.loads(environment.get("PULUMI_CONFIG") or "{}"))
     sealed_names = json.loads(environment.get("PULUMI_CONFIG_SECRET_KEYS") or "[]")
     return parse(pulumi.get_stack(), texts, _own_keys(dict.fromkeys(sealed_names, "")))
-
-
-def secret(name: str) -> pulumi.Output[str]:
-    """Return a secret of the stack's config, sealed. :func:`load` has checked that it is there when it is needed."""
-    if name not in SECRET_KEYS:
-        message = f"{name} is not a secret of this project"
-        raise KeyError(message)
-    return pulumi.Config(PROJECT).require_secret(name)

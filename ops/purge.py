@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from config.settings import SECRET_KEYS
+from config.secret_keys import SECRET_KEYS
 from ops import command, engine, ownership
 from ops.repair import alone, repair
 from ops.stack import Stack, from_arguments, require

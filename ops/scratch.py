@@ -17,7 +17,8 @@ from typing import Any, Final, final
 import yaml
 
 from config.project import PROJECT
-from config.settings import SECRET_KEYS, Settings, parse
+from config.secret_keys import SECRET_KEYS
+from config.settings import Settings, parse
 from ops import aliyun_api
 from toolchain.steps import StepFailed
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 
-from config.settings import SECRET_KEYS
+from config.secret_keys import SECRET_KEYS
 from ops import command
 from ops.stack import Stack, from_arguments, missing
 from toolchain.steps import step

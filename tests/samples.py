@@ -12,7 +12,8 @@ import yaml
 
 from config.catalogue import ImageName
 from config.project import PROJECT
-from config.settings import SECRET_KEYS, Settings, parse
+from config.secret_keys import SECRET_KEYS
+from config.settings import Settings, parse
 
 SECRETS: Final[Mapping[str, str]] = MappingProxyType(
     {

@@ -9,7 +9,8 @@ import pytest
 
 from config.alert_settings import AlertSettings
 from config.keys import keys_of
-from config.settings import KEYS, SECRET_KEYS
+from config.secret_keys import SECRET_KEYS
+from config.settings import KEYS
 from tests.recording import ROOT, Recording, record
 from tests.samples import ALIYUN, AUTHORITY, SECRETS
 

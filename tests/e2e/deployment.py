@@ -17,7 +17,7 @@ import yaml
 from docker.models.containers import Container
 
 from components.container import LABEL_STACK
-from config.settings import SECRET_KEYS
+from config.secret_keys import SECRET_KEYS
 from ops.stack import VOLUME_TYPE
 from tests.recording import ROOT
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from config.settings import SECRET_KEYS
+from config.secret_keys import SECRET_KEYS
 from ops.scratch import PLACEHOLDERS, placeholder_settings, plain_texts, with_credentials
 from tests.samples import ALIYUN
 

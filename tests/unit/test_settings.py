@@ -12,7 +12,8 @@ from hypothesis import settings as trials
 from hypothesis import strategies as st
 
 from config.errors import ConfigError
-from config.settings import KEYS, SECRET_KEYS, parse
+from config.secret_keys import SECRET_KEYS
+from config.settings import KEYS, parse
 from tests.recording import ROOT
 from tests.samples import ALIYUN, LOCAL, SECRETS, settings, stack_file
 
