@@ -14,12 +14,11 @@ from docker.models.containers import Container
 
 from config.project import PROJECT
 from config.settings import Settings
+from ops import engine
 from toolchain.steps import StepFailed
 
 _CLIENT: Final = "/usr/bin/acme"
 _SHORT: Final = timedelta(days=14)
-_TRIES: Final = 3
-"""A busy Docker engine was seen to lose what a program printed that ended at once."""
 
 
 @final
@@ -77,17 +76,16 @@ def run_client(container: Container, command: str) -> str:
 
     """
     try:
-        code, output = container.exec_run([_CLIENT, command])
+        code, output = engine.execute(container, [_CLIENT, command])
     except APIError as error:
-        code, output = 1, str(error).encode()
-    text = (output if isinstance(output, bytes) else b"").decode(errors="replace")
+        code, output = 1, str(error)
     if code:
         raise StepFailed(
             step="ACME client",
-            reason=text.strip(),
+            reason=output.strip(),
             remedy=f"docker logs {container.name} shows more",
         )
-    return text
+    return output
 
 
 def renewal(client: docker.DockerClient, stack: str, settings: Settings) -> Renewal | None:
@@ -100,14 +98,15 @@ def renewal(client: docker.DockerClient, stack: str, settings: Settings) -> Rene
     if settings.certificates == "self-signed":
         return None
     container = acme_container(client, stack)
-    for _ in range(_TRIES):
-        if text := run_client(container, "status"):
-            return read(json.loads(text))
-    raise StepFailed(
-        step="ACME client",
-        reason="it was asked how renewal goes and said nothing",
-        remedy=f"docker logs {container.name} shows more",
-    )
+    said = run_client(container, "status")
+    try:
+        return read(json.loads(said))
+    except ValueError as error:
+        raise StepFailed(
+            step="ACME client",
+            reason=f"it was asked how renewal goes and said {said.strip() or 'nothing'}",
+            remedy=f"docker logs {container.name} shows more",
+        ) from error
 
 
 def read(status: Mapping[str, Any]) -> Renewal:

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import errno
+import io
 import shutil
 import socket
-from collections.abc import Iterator, Mapping
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from ipaddress import IPv4Address
-from typing import Any
+from typing import Any, Final
 
 import docker
 from docker.errors import DockerException, ImageNotFound
 from docker.models.containers import Container
-from docker.utils.socket import frames_iter
 
 from components.container import LABEL_STACK
 from config.settings import LOOPBACK, Settings
 from config.tiers import TIERS
 from toolchain.steps import StepFailed
 
+_LOOKS_EVERY: Final = 0.05
+_HEADER_BYTES: Final = 8
 _ROOM_MEBIBYTES = 1024
 """Less than any homeserver's image takes while it is built. A build that failed has given its own space back."""
 
@@ -64,27 +68,58 @@ def health(container: Container) -> str:
     return str(state.get("Health", {}).get("Status", state["Status"]) if state["Running"] else state["Status"])
 
 
-def execute(client: docker.DockerClient, container: Container, command: list[str], stdin: str) -> tuple[int, str]:
+def execute(
+    container: Container,
+    command: Sequence[str],
+    stdin: str = "",
+    environment: Mapping[str, str] | None = None,
+    seconds: float = 60,
+) -> tuple[int, str]:
     """Run a command in a running container and return its exit code and what it printed.
 
     Args:
-        client: the Docker engine.
         container: where to run it, as the user of that container.
         command: program and arguments. `docker events` shows them: no secrets in them.
         stdin: text for its standard input.
+        environment: of the command, beside the container's.
+        seconds: that it may take.
+
+    Raises:
+        StepFailed: it has not ended by then.
 
     """
-    made = client.api.exec_create(container.id, command, stdin=True)["Id"]
-    stream: Any = client.api.exec_start(made, socket=True)
-    # For a Unix socket the library hands out a reader, which cannot end the input, around the socket, which can.
-    connection: socket.socket = getattr(stream, "_sock", stream)
+    api: Any = container.client.api  # type: ignore[union-attr] # a container that a client gave has it
+    made = api.exec_create(container.id, list(command), stdin=True, environment=dict(environment or {}))["Id"]
+    stream: Any = api.exec_start(made, socket=True)
+    # What the library has read ahead is lost to who reads from the socket, its own `exec_run` among them: of quick
+    # commands over ssh one in eight seemed to have printed nothing. For a Unix socket it hands out a reader, which
+    # cannot end the input, around the socket, which can.
+    reader, connection = stream._response.raw._fp.fp, stream._sock  # noqa: SLF001
+    # Not by `timeout` in the container: busybox' leaves a dead process behind, which nobody there buries.
+    patience = threading.Timer(seconds, connection.shutdown, (socket.SHUT_RDWR,))
+    patience.start()
     try:
         connection.sendall(stdin.encode())
         connection.shutdown(socket.SHUT_WR)
-        output = b"".join(chunk for _, chunk in frames_iter(connection, tty=False))  # type: ignore[no-untyped-call]
+        output = b"".join(_frames(reader))
+        while (code := api.exec_inspect(made)["ExitCode"]) is None and patience.is_alive():
+            time.sleep(_LOOKS_EVERY)
     finally:
+        patience.cancel()
         stream.close()
-    return int(client.api.exec_inspect(made)["ExitCode"]), output.decode(errors="replace")
+    if code is None:
+        raise StepFailed(
+            step=str(container.name),
+            reason=f"{command[0]} has not ended within {seconds:.0f} s",
+            remedy=f"docker logs {container.name} shows more",
+        )
+    return int(code), output.decode(errors="replace")
+
+
+def _frames(reader: io.BufferedReader) -> Iterator[bytes]:
+    """Read both outputs of a command: four bytes say which it is, four how much follows (Docker API, "Attach")."""
+    while len(header := reader.read(_HEADER_BYTES)) == _HEADER_BYTES:
+        yield reader.read(int.from_bytes(header[4:]))
 
 
 def has_image(client: docker.DockerClient, reference: str) -> bool:

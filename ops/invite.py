@@ -94,7 +94,6 @@ def _make_account(stack: Stack, settings: Settings, name: str) -> None:
         # Dendrite's own tool; it takes the shared secret from the config. It prints an access token, so nothing of
         # what it says about a success is shown.
         code, output = engine.execute(
-            client,
             container,
             [
                 *("create-account", "-config", "/config/dendrite.yaml", "-url", f"http://127.0.0.1:{facts.port}"),

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Final, final
 from urllib.parse import quote
 
-import docker
 from docker.errors import APIError
 from docker.models.containers import Container
 
@@ -23,9 +22,10 @@ from config.scraping import PROMETHEUS_PORT, WRITE_SECONDS
 from config.settings import Settings
 from ops import engine
 from ops.check import Check
+from toolchain.steps import StepFailed
 
-BUSYBOX: Final = (f"{PROBE_MOUNT}/busybox", "timeout", "5", f"{PROBE_MOUNT}/busybox")
-"""What begins a command line in a service's container. Not `wget -T`: with it, Debian's static busybox crashes."""
+BUSYBOX: Final = f"{PROBE_MOUNT}/busybox"
+"""In a service's container. Not its `wget -T`: with it, Debian's static busybox crashes."""
 _SERIES: Final = (
     "up",
     "ALERTS",
@@ -58,14 +58,14 @@ class Sample:
     """Seconds since 1970, by the clock of Prometheus' machine."""
 
 
-def ask(client: docker.DockerClient, prometheus: Container) -> Sequence[Sample] | None:
+def ask(prometheus: Container) -> Sequence[Sample] | None:
     """Return the samples that the checks are made of; None: Prometheus does not answer."""
     query = quote(f'{{__name__=~"{"|".join(_SERIES)}"}}')
     url = f"http://127.0.0.1:{PROMETHEUS_PORT}/api/v1/query?query={query}"
     try:
-        code, output = engine.execute(client, prometheus, [*BUSYBOX, "wget", "-q", "-O", "-", url], "")
+        code, output = engine.execute(prometheus, [BUSYBOX, "wget", "-q", "-O", "-", url])
         return parse(output) if code == 0 else None
-    except (APIError, OSError, ValueError):  # it does not run, or says something else
+    except (APIError, OSError, ValueError, StepFailed):  # it does not run, or says something else
         return None
 
 

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-import docker
 from docker.errors import APIError
 from docker.models.containers import Container
 
@@ -60,7 +59,7 @@ def status(stack: Stack, settings: Settings) -> list[Check]:
             found = _containers(services, stack)
             by_name = {str(each.name).removeprefix(f"matrix-{stack.name}-"): each for each in services}
             if "canary" in by_name:
-                parts = _what_fails(client, by_name["canary"])
+                parts = _what_fails(by_name["canary"])
             if services:
                 try:
                     renewal = certificate.renewal(client, stack.name, settings)
@@ -71,7 +70,7 @@ def status(stack: Stack, settings: Settings) -> list[Check]:
                     )
             if settings.monitoring != "off" and services:
                 prometheus = by_name.get("prometheus")
-                monitoring = measured.checks(measured.ask(client, prometheus) if prometheus else None, settings)
+                monitoring = measured.checks(measured.ask(prometheus) if prometheus else None, settings)
     except StepFailed as failure:
         print(failure, file=sys.stderr)
         remedy = f"make up STACK={stack.name}"
@@ -158,17 +157,17 @@ def _endpoints(edge: Edge, settings: Settings, stack: Stack) -> list[Check]:
     return checks
 
 
-def _what_fails(client: docker.DockerClient, canary: Container) -> Mapping[str, str]:
+def _what_fails(canary: Container) -> Mapping[str, str]:
     """Return the parts that do not work as the canary sees them; strangers are not told which.
 
     Not with `wget`, which shows nothing of an answer with status 503.
     """
     asked = "GET /health HTTP/1.0\r\n\r\n"
     try:
-        command_line = [*measured.BUSYBOX, "nc", "127.0.0.1", str(CANARY_PORT)]
-        _, answer = engine.execute(client, canary, command_line, asked)
+        command_line = [measured.BUSYBOX, "nc", "127.0.0.1", str(CANARY_PORT)]
+        _, answer = engine.execute(canary, command_line, asked)
         parts = json.loads(answer.partition("\r\n\r\n")[2])["parts"]
-    except (APIError, OSError, ValueError, KeyError):
+    except (APIError, OSError, ValueError, KeyError, StepFailed):
         return {}
     return {name: part["seen"] for name, part in parts.items() if part["works"] is not True}
 

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from components.container import LABEL_ROLE, LABEL_STACK
-from ops import lost_ports
+from ops import engine, lost_ports
 from ops.stack import CONTAINER_TYPE, NETWORK_TYPE
 from tests.e2e.conftest import figure
 from tests.e2e.deployment import Deployment
@@ -224,7 +224,7 @@ def test_an_image_build_that_was_cut_off_is_done_by_the_next_run(deployment: Dep
     assert cut_off(run, mark, "all at once")
     run.wait(timeout=60)
     deployment.make("up")
-    assert deployment.container("redis").exec_run(["test", "-e", proof]).exit_code == 0
+    assert engine.execute(deployment.container("redis"), ["test", "-e", proof])[0] == 0
     assert left_over(deployment) == set()
 
 
@@ -241,8 +241,8 @@ def let_the_docker_engine_hold_ports_for_nobody(deployment: Deployment) -> None:
             pass
         # It writes down what it has published a moment after it has, and for whom yet another one later.
         time.sleep(chance.uniform(0, 0.2))
-        for engine in docker_engine():
-            os.kill(engine, signal.SIGKILL)
+        for process in docker_engine():
+            os.kill(process, signal.SIGKILL)
         starting.wait()
         while docker_engine():
             time.sleep(0.1)

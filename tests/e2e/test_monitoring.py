@@ -15,7 +15,7 @@ import pytest
 
 from components.container import LABEL_ROLE
 from config.dashboards import dashboard_files
-from ops import engine
+from ops import engine, measured
 from tests.e2e.alert_faults import MTAIL_STOPPED, REDIS_STOPPED
 from tests.e2e.alerted import (
     CHECKS_OF_THE_MACHINE,
@@ -251,9 +251,18 @@ def test_machines_are_told_whether_all_is_well(stack: Deployed) -> None:
 
 
 def test_what_watches_the_disk_reads_nothing_of_it(stack: Deployed) -> None:
-    code, output = stack.deployment.container("canary").exec_run(["/probe/busybox", "ls", "/fs/data"])
+    code, output = engine.execute(stack.deployment.container("canary"), [measured.BUSYBOX, "ls", "/fs/data"])
     assert code != 0
-    assert b"Permission denied" in output
+    assert "Permission denied" in output
+
+
+def test_status_leaves_no_process_behind_in_what_it_asks(stack: Deployed) -> None:
+    stack.deployment.make("status", check=False)
+    for name in ("prometheus", "canary"):
+        code, listed = engine.execute(stack.deployment.container(name), [measured.BUSYBOX, "ps", "-o", "pid,stat,args"])
+        assert code == 0, listed
+        # One that has ended and that nobody buries is a zombie, "Z".
+        assert not [line for line in listed.splitlines() if line.split()[1].startswith("Z")], listed
 
 
 def test_every_service_ends_when_it_is_told_to(stack: Deployed) -> None:

@@ -18,6 +18,7 @@ from docker.models.volumes import Volume
 from docker.types import IPAMConfig, IPAMPool
 
 from config.catalogue import ImageName
+from ops import engine
 from tests.services.images import built
 
 PREFIX = "services-test-"
@@ -102,9 +103,7 @@ class Bench:
 
 def execute(container: Container, *command: str, **environment: str) -> tuple[int, str]:
     """Run a command in a container and return its exit code and what it printed."""
-    code, output = container.exec_run(list(command), environment={k: v for k, v in environment.items() if v})
-    assert isinstance(output, bytes)
-    return code or 0, output.decode()
+    return engine.execute(container, command, environment={k: v for k, v in environment.items() if v})
 
 
 def _archive(files: Mapping[str, str], user: int) -> bytes:

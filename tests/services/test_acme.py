@@ -13,7 +13,7 @@ from components.services.acme.component import METRICS_PORT
 from components.services.nginx.component import HTTPS
 from config.catalogue import project_root
 from tests.services.authority import NAME, Crowd, World, handshake, port_of, until
-from tests.services.conftest import Bench
+from tests.services.conftest import Bench, execute
 from toolchain import golang
 from toolchain.places import Places
 from toolchain.python_env import provide_venv
@@ -63,7 +63,7 @@ def test_renewals_under_load_fail_nobody(own_bench: Bench) -> None:
 
 def change_the_key(world: World, crowd: Crowd) -> None:
     seen = len(crowd.serials)
-    code, output = world.acme.exec_run(["/usr/bin/acme", "reissue"])
+    code, output = execute(world.acme, "/usr/bin/acme", "reissue")
     assert code == 0, output
     until(lambda: len(crowd.serials) > seen, lambda: world.acme.logs().decode())
 
@@ -83,7 +83,7 @@ def test_changes_of_the_key_under_load_fail_nobody(own_bench: Bench) -> None:
 def test_a_forced_reissue_has_a_new_key(own_bench: Bench) -> None:
     world = World(own_bench)
     first = world.wait_until_issued()
-    code, output = world.acme.exec_run(["/usr/bin/acme", "reissue"])
+    code, output = execute(world.acme, "/usr/bin/acme", "reissue")
     assert code == 0, output
     world.wait_for(lambda status: status["serial"] != f"{first.serial_number:x}", "the new certificate")
     second = world.served()
@@ -114,7 +114,7 @@ def test_a_cas_retry_after_is_respected_across_a_restart(own_bench: Bench) -> No
     world = World(own_bench)
     world.wait_until_issued()
     world.set_mode("limit 60")
-    code, _ = world.acme.exec_run(["/usr/bin/acme", "reissue"])
+    code, _ = execute(world.acme, "/usr/bin/acme", "reissue")
     assert code == 0
     told = world.wait_for(lambda status: status["failures"], "the refusal")
     assert "again in 1m0s" in told["lastError"]
@@ -158,7 +158,7 @@ def test_a_full_disk_leaves_the_old_pair_served_and_no_certificate_is_lost(own_b
     world = World(own_bench, tiny=True)
     first = world.wait_until_issued()
     world.set_mode("hold")
-    code, _ = world.acme.exec_run(["/usr/bin/acme", "reissue"])
+    code, _ = execute(world.acme, "/usr/bin/acme", "reissue")
     assert code == 0
     until(lambda: re.search(r"finalize\S* hold", world.gate.logs().decode()), "the order is about to be finalized")
     world.with_volume("dd if=/dev/zero of=/v/fill bs=1k count=1024 2>/dev/null || true")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import ssl
 import threading
 from contextlib import nullcontext
@@ -71,21 +70,12 @@ def test_a_certificate_of_the_stacks_own_ca_is_told_before_it_ends() -> None:
     assert "EXPIRED" in own_verdict(NOW - timedelta(days=1), NOW, "local").seen
 
 
-def test_a_client_whose_words_were_lost_is_asked_again() -> None:
-    said = iter(["", json.dumps(STATUS)])
+@pytest.mark.parametrize(("said", "told"), [("", "said nothing"), ("Killed\n", "said Killed")])
+def test_a_client_that_says_something_else_is_an_error_in_a_sentence(said: str, told: str) -> None:
     with (
         mock.patch.object(certificate, "acme_container"),
-        mock.patch.object(certificate, "run_client", side_effect=said),
-    ):
-        found = certificate.renewal(mock.Mock(), "local", settings(certificates="acme-http", acmeDirectory=DIRECTORY))
-    assert found == read(STATUS)
-
-
-def test_a_client_that_says_nothing_is_an_error_in_a_sentence() -> None:
-    with (
-        mock.patch.object(certificate, "acme_container"),
-        mock.patch.object(certificate, "run_client", return_value=""),
-        pytest.raises(StepFailed, match="said nothing"),
+        mock.patch.object(certificate, "run_client", return_value=said),
+        pytest.raises(StepFailed, match=told),
     ):
         certificate.renewal(mock.Mock(), "local", settings(certificates="acme-http", acmeDirectory=DIRECTORY))
 

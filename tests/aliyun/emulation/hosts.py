@@ -28,6 +28,7 @@ from docker.models.containers import Container
 from docker.models.networks import Network
 from docker.types import IPAMConfig, IPAMPool
 
+from ops import engine
 from tests.aliyun.emulation import processors
 from tests.aliyun.emulation.host_image import provide
 from tests.aliyun.emulation.hypervisor import Guest, Hypervisor, HypervisorError, IngressRule
@@ -40,6 +41,7 @@ NAME: Final = "matrix-rehearsal"
 _LABEL: Final = "matrix.rehearsal"
 _LOOP_MAJOR: Final = 7
 _PLUGGED: Final = "/run/plugged"
+_COMMAND_SECONDS: Final = 600
 _STOP_SECONDS: Final = 180
 """Aliyun waits about as long for a guest that is asked to stop before it is switched off."""
 _CHAIN: Final = "SECURITY-GROUP"
@@ -176,7 +178,7 @@ class SystemContainers(Hypervisor):
             'systemctl stop "$(systemd-escape --path --suffix=mount "$target")"; done; '
             f"! findmnt --source {device}"
         )
-        code, _ = machine.container.exec_run(["timeout", "90", "sh", "-c", script])
+        code, _ = engine.execute(machine.container, ["timeout", "90", "sh", "-c", script], seconds=_COMMAND_SECONDS)
         return bool(code == 0) and self._is_free(disk_id)
 
     def _is_free(self, disk_id: str) -> bool:
@@ -300,7 +302,8 @@ class SystemContainers(Hypervisor):
 
     def console(self, instance_id: str, *command: str) -> str:
         """Run a command as root inside a running instance and return what it printed, whatever its exit code."""
-        return _text(self._machine(instance_id).container.exec_run(list(command)).output)
+        _, output = engine.execute(self._machine(instance_id).container, command, seconds=_COMMAND_SECONDS)
+        return output
 
     # -- network -----------------------------------------------------------------------------
 
@@ -405,10 +408,10 @@ class SystemContainers(Hypervisor):
         return bool(machine.container.attrs["State"]["Running"])
 
     def _exec(self, machine: _Machine, *command: str) -> str:
-        result = machine.container.exec_run(list(command))
-        if result.exit_code:
-            raise HypervisorError(f"{machine.guest.instance_id}: {command[-1]}: {_text(result.output).strip()}")
-        return _text(result.output)
+        code, output = engine.execute(machine.container, command, seconds=_COMMAND_SECONDS)
+        if code:
+            raise HypervisorError(f"{machine.guest.instance_id}: {command[-1]}: {output.strip()}")
+        return output
 
     def _in_network(self, machine: _Machine, *command: str, stdin: str = "") -> str:
         machine.container.reload()
@@ -480,10 +483,6 @@ def _resolvers() -> list[str]:
             if found:
                 return found
     return []
-
-
-def _text(output: bytes | Iterator[bytes]) -> str:
-    return (output if isinstance(output, bytes) else b"".join(output)).decode(errors="replace")
 
 
 def _run(*command: str, stdin: str = "") -> str:

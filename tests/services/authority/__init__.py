@@ -199,7 +199,6 @@ class World:
         """Return what the client says."""
         code, output = execute(self.acme, "/usr/bin/acme", "status")
         assert code == 0, output
-        assert output, "the Docker engine has lost it"
         found: dict[str, Any] = json.loads(output)
         return found
 
