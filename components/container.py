@@ -16,6 +16,7 @@ import pulumi_docker as docker
 from config.tiers import Budget
 
 PROBE_MOUNT: Final = "/probe"
+BUSYBOX: Final = f"{PROBE_MOUNT}/busybox"
 CONFIG_MOUNT: Final = "/config"
 DATA_MOUNT: Final = "/data"
 
@@ -165,7 +166,7 @@ def http_probe(port: int, path: str) -> Sequence[str]:
     """
     return [
         "CMD",
-        f"{PROBE_MOUNT}/busybox",
+        BUSYBOX,
         "wget",
         "-q",
         "-O",

@@ -15,7 +15,7 @@ from urllib.parse import quote
 from docker.errors import APIError
 from docker.models.containers import Container
 
-from components.container import PROBE_MOUNT
+from components.container import BUSYBOX
 from config.alerts import all_rules
 from config.project import PROJECT
 from config.scraping import PROMETHEUS_PORT, WRITE_SECONDS
@@ -24,8 +24,6 @@ from ops import engine
 from ops.check import Check
 from toolchain.steps import StepFailed
 
-BUSYBOX: Final = f"{PROBE_MOUNT}/busybox"
-"""In a service's container. Not its `wget -T`: with it, Debian's static busybox crashes."""
 _SERIES: Final = (
     "up",
     "ALERTS",
@@ -63,6 +61,7 @@ def ask(prometheus: Container) -> Sequence[Sample] | None:
     query = quote(f'{{__name__=~"{"|".join(_SERIES)}"}}')
     url = f"http://127.0.0.1:{PROMETHEUS_PORT}/api/v1/query?query={query}"
     try:
+        # Without `wget -T`: with it, Debian's static busybox crashes.
         code, output = engine.execute(prometheus, [BUSYBOX, "wget", "-q", "-O", "-", url])
         return parse(output) if code == 0 else None
     except (APIError, OSError, ValueError, StepFailed):  # it does not run, or says something else

@@ -13,7 +13,7 @@ from typing import Final
 from docker.errors import APIError
 from docker.models.containers import Container
 
-from components.container import LABEL_ROLE
+from components.container import BUSYBOX, LABEL_ROLE
 from config.endpoints import CLIENT_DOCUMENT, CLIENT_VERSIONS, FEDERATION_VERSION, HEALTH, SERVER_DOCUMENT
 from config.scraping import CANARY_PORT
 from config.settings import Settings
@@ -164,7 +164,7 @@ def _what_fails(canary: Container) -> Mapping[str, str]:
     """
     asked = "GET /health HTTP/1.0\r\n\r\n"
     try:
-        command_line = [measured.BUSYBOX, "nc", "127.0.0.1", str(CANARY_PORT)]
+        command_line = [BUSYBOX, "nc", "127.0.0.1", str(CANARY_PORT)]
         _, answer = engine.execute(canary, command_line, asked)
         parts = json.loads(answer.partition("\r\n\r\n")[2])["parts"]
     except (APIError, OSError, ValueError, KeyError, StepFailed):

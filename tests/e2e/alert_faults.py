@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 from docker.models.containers import Container
 
-from components.container import CONFIG_MOUNT, PROBE_MOUNT
+from components.container import BUSYBOX, CONFIG_MOUNT
 from components.services.alertmanager.render import WATCHDOG
 from tests.e2e import disk
 from tests.e2e.alerted import Fault, Outcome, Scene, Told, nothing_else_told
@@ -35,7 +35,6 @@ from tests.e2e.faults import exhaust_memory
 from tests.e2e.inbox import Message
 from tests.services.images import built
 
-BUSYBOX = f"{PROBE_MOUNT}/busybox"
 UNPROVEN: Mapping[str, str] = {
     "CPUStealHigh": "a machine cannot take processor time from itself",
     "DiskFillsWithin24h": "its line goes through six hours",

@@ -58,11 +58,12 @@ class Scene:
     """How many processes of others had been killed for want of memory when the faults began."""
     given_up: threading.Event = field(default_factory=threading.Event)
 
-    def until(self, look: Callable[[], T | None], seconds: float, what: str, instead: Callable[[], object] = str) -> T:
-        """Wait for something that is not false, and return it; ``instead`` tells what there was if it fails."""
+    def until(self, look: Callable[[], T | None], seconds: float, what: str | Callable[[], str]) -> T:
+        """Wait for something that is not false, and return it."""
         deadline = time.monotonic() + seconds
         while not (found := look()):
-            assert time.monotonic() < deadline, f"{what}: not within {seconds:.0f} s {instead()}"
+            if time.monotonic() > deadline:
+                raise AssertionError(f"{what if isinstance(what, str) else what()}: not within {seconds:.0f} s")
             assert not self.given_up.wait(LOOKS_EVERY), "given up"
         return found
 
@@ -264,7 +265,7 @@ def wait_until_quiet(scene: Scene, quiet_for: float = 0) -> None:
             return False
         return time.monotonic() - loud_at >= quiet_for
 
-    scene.until(quiet, patience, "it becomes quiet", instead=lambda: loud(scene))
+    scene.until(quiet, patience, lambda: f"it becomes quiet, without {loud(scene)}")
 
 
 def loud(scene: Scene) -> list[str]:

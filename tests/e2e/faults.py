@@ -16,7 +16,7 @@ from typing import Any
 import requests
 from docker.models.containers import Container
 
-from components.container import CONFIG_MOUNT, PROBE_MOUNT
+from components.container import BUSYBOX, CONFIG_MOUNT
 from config.homeservers import HomeserverName
 from ops.engine import has_image
 from tests.e2e import disk
@@ -182,7 +182,7 @@ def exhaust_memory(container: Container) -> None:
         Path(f"/proc/{each}/oom_score_adj").write_text("1000", encoding="utf-8")
     # A process beside the service takes what is left up to the limit, since a line without an end has to be kept
     # whole; the system ends the service.
-    container.exec_run([f"{PROBE_MOUNT}/busybox", "tail", "/dev/zero"], detach=True)
+    container.exec_run([BUSYBOX, "tail", "/dev/zero"], detach=True)
     deadline = time.monotonic() + 60
     while Path(f"/proc/{process}").exists() and time.monotonic() < deadline:
         time.sleep(0.1)

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 from docker.models.containers import Container
 
-from components.container import LABEL_ROLE
+from components.container import BUSYBOX, LABEL_ROLE
 from config.dashboards import dashboard_files
-from ops import engine, measured
+from ops import engine
 from tests.e2e.alert_faults import MTAIL_STOPPED, REDIS_STOPPED
 from tests.e2e.alerted import (
     CHECKS_OF_THE_MACHINE,
@@ -252,7 +252,7 @@ def test_machines_are_told_whether_all_is_well(stack: Deployed) -> None:
 
 
 def test_what_watches_the_disk_reads_nothing_of_it(stack: Deployed) -> None:
-    code, output = engine.execute(stack.deployment.container("canary"), [measured.BUSYBOX, "ls", "/fs/data"])
+    code, output = engine.execute(stack.deployment.container("canary"), [BUSYBOX, "ls", "/fs/data"])
     assert code != 0
     assert "Permission denied" in output
 
@@ -270,7 +270,7 @@ def test_status_leaves_no_process_behind_in_what_it_asks(stack: Deployed) -> Non
 
 def asking(container: Container) -> list[str]:
     """Return busybox' processes in a container, but for the one that lists them."""
-    code, listed = engine.execute(container, [measured.BUSYBOX, "ps", "-o", "pid,stat,args"])
+    code, listed = engine.execute(container, [BUSYBOX, "ps", "-o", "pid,stat,args"])
     assert code == 0, listed
     return [line for line in listed.splitlines() if "busybox" in line and " ps -o " not in line]
 

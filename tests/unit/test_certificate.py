@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import ssl
 import threading
 from contextlib import nullcontext
@@ -68,6 +69,15 @@ def test_a_certificate_of_the_stacks_own_ca_is_told_before_it_ends() -> None:
     assert own_verdict(NOW + timedelta(days=15), NOW, "local").works
     assert not own_verdict(NOW + timedelta(days=13), NOW, "local").works
     assert "EXPIRED" in own_verdict(NOW - timedelta(days=1), NOW, "local").seen
+
+
+def test_what_the_client_says_is_read() -> None:
+    with (
+        mock.patch.object(certificate, "acme_container"),
+        mock.patch.object(certificate, "run_client", return_value=json.dumps(STATUS)),
+    ):
+        found = certificate.renewal(mock.Mock(), "local", settings(certificates="acme-http", acmeDirectory=DIRECTORY))
+    assert found == read(STATUS)
 
 
 @pytest.mark.parametrize(("said", "told"), [("", "said nothing"), ("Killed\n", "said Killed")])

@@ -9,6 +9,7 @@ import pulumi
 import pulumi_docker as docker
 
 from components.container import (
+    BUSYBOX,
     CONFIG_MOUNT,
     PROBE_MOUNT,
     ContainerSpec,
@@ -72,7 +73,7 @@ class Facts(pulumi.ComponentResource):
                 health=[
                     "CMD-SHELL",
                     # Written within the last two minutes.
-                    f"{PROBE_MOUNT}/busybox find /textfiles/containers.prom -mmin -2 | {PROBE_MOUNT}/busybox grep -q .",
+                    f"{BUSYBOX} find /textfiles/containers.prom -mmin -2 | {BUSYBOX} grep -q .",
                 ],
             ),
             child,

@@ -9,6 +9,7 @@ import pulumi
 import pulumi_docker as docker
 
 from components.container import (
+    BUSYBOX,
     CONFIG_MOUNT,
     PROBE_MOUNT,
     ContainerSpec,
@@ -62,7 +63,7 @@ class Mtail(pulumi.ComponentResource):
             child,
         )
         budget = platform.tier.budgets["mtail"]
-        program, *command = render_command(PORT, CONFIG_MOUNT, LOG_SOCKET, f"{PROBE_MOUNT}/busybox")
+        program, *command = render_command(PORT, CONFIG_MOUNT, LOG_SOCKET, BUSYBOX)
         self.container = service_container(
             name,
             platform.host,
